@@ -1,0 +1,1 @@
+//! Benchmarks of the libraries: criterion, instruction counts, allocation counts.

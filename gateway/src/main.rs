@@ -1,0 +1,2 @@
+//! The egress gateway.
+fn main() {}

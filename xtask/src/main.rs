@@ -1,0 +1,2 @@
+//! The project's own commands: test tiers, generated files, benchmarks.
+fn main() {}
