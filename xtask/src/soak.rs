@@ -1,0 +1,136 @@
+//! `cargo xtask soak`: the long runs, started by hand.
+
+use std::env;
+
+use crate::fuzz;
+use crate::process::{cargo, program, read, watch};
+use crate::step::{Outcome, Step};
+use crate::tree::Tree;
+
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "fuzz",
+        run: fuzz_each,
+    },
+    Step {
+        name: "properties",
+        run: properties,
+    },
+    Step {
+        name: "miri",
+        run: miri,
+    },
+];
+
+/// Each target for ten minutes, or `SOAK_FUZZ_SECONDS`, from its kept corpus.
+///
+/// What it finds stays in `fuzz/artifacts`; what it learns, in `fuzz/target/corpus`, so that the
+/// kept corpus stays small.
+fn fuzz_each(tree: &Tree) -> Outcome {
+    nightly(
+        tree,
+        &["cargo", "fuzz", "--version"],
+        "cargo-fuzz (cargo install cargo-fuzz)",
+    )?;
+    let seconds = number("SOAK_FUZZ_SECONDS", 600)?;
+    let targets = fuzz::targets(tree)?;
+    let mut failed = Vec::new();
+    for target in &targets {
+        let learned = format!("fuzz/target/corpus/{target}");
+        let kept = format!("fuzz/corpus/{target}");
+        std::fs::create_dir_all(tree.root.join(&learned))
+            .map_err(|error| format!("{learned}: {error}"))?;
+        let limit = format!("-max_total_time={seconds}");
+        let fuzzer = program(
+            tree,
+            "rustup",
+            &[
+                "run",
+                "nightly",
+                "cargo",
+                "fuzz",
+                "run",
+                target,
+                &learned,
+                &kept,
+                "--",
+                &limit,
+                "-timeout=10",
+            ],
+        );
+        if watch(fuzzer).is_err() {
+            failed.push(target.as_str());
+        }
+    }
+    if failed.is_empty() {
+        return Ok(format!("{} targets, {seconds} s each", targets.len()));
+    }
+    Err(format!(
+        "failed: {}; the inputs lie in fuzz/artifacts",
+        failed.join(", ")
+    ))
+}
+
+/// Every property with many more cases than a test run has time for; optimised, with checks on.
+fn properties(tree: &Tree) -> Outcome {
+    let cases = number("SOAK_CASES", 20_000)?.to_string();
+    let mut command = cargo(
+        tree,
+        &["test", "--locked", "--workspace", "--tests", "--quiet"],
+    );
+    command
+        .env("PROPTEST_CASES", &cases)
+        .env("CARGO_PROFILE_DEV_OPT_LEVEL", "2")
+        .env("CARGO_TARGET_DIR", tree.target.join("soak"));
+    watch(command)?;
+    Ok(format!("{cases} cases a property"))
+}
+
+/// The packet crates' unit tests under Miri, which knows undefined behaviour when it runs.
+fn miri(tree: &Tree) -> Outcome {
+    nightly(
+        tree,
+        &["cargo", "miri", "--version"],
+        "Miri (rustup component add --toolchain nightly miri)",
+    )?;
+    for package in ["nat46", "snatpool"] {
+        let mut command = program(
+            tree,
+            "rustup",
+            &[
+                "run",
+                "nightly",
+                "cargo",
+                "miri",
+                "test",
+                "--locked",
+                "--package",
+                package,
+                "--lib",
+            ],
+        );
+        command
+            .env("MIRIFLAGS", "-Zmiri-disable-isolation")
+            .env("PROPTEST_CASES", "4");
+        watch(command)?;
+    }
+    Ok(String::new())
+}
+
+/// Whether a nightly tool answers. Errors: it does not, under the name of what is missing.
+fn nightly(tree: &Tree, words: &[&str], what: &str) -> Result<(), String> {
+    let mut arguments = vec!["run", "nightly"];
+    arguments.extend(words);
+    read(program(tree, "rustup", &arguments))
+        .map_err(|why| format!("needs nightly Rust and {what}: {why}"))?;
+    Ok(())
+}
+
+fn number(variable: &str, default: u64) -> Result<u64, String> {
+    match env::var(variable) {
+        Ok(value) => value
+            .parse()
+            .map_err(|_| format!("{variable}={value} is no number")),
+        Err(_) => Ok(default),
+    }
+}
