@@ -1,3 +1,24 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+extern crate alloc;
+
+mod check;
+mod code;
+mod diagnostic;
+mod plan;
+mod source;
+
+pub use check::{Checked, check};
+pub use code::{Code, Level};
+pub use diagnostic::{Diagnostic, Related, Span};
+pub use plan::{
+    Dns46Plan, DnsPlan, ForwardZone, NextHop, Plan, PlanError, Snat, VirtualServer, VlanPlan,
+};
+pub use source::{ReadError, Sources};
