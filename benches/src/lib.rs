@@ -1,1 +1,8 @@
-//! Benchmarks of the libraries: criterion, instruction counts, allocation counts.
+//! One list of operations, measured in three ways: time (criterion), instructions (callgrind, by
+//! `cargo xtask counts`) and allocations (a test).
+
+mod allocations;
+mod operations;
+
+pub use allocations::{CountingAllocator, allocations_of};
+pub use operations::{OPERATIONS, Operation};

@@ -25,7 +25,7 @@ pub(crate) fn build(tree: &Tree) -> Outcome {
         fs::write(folder.join("Cargo.toml"), manifest).map_err(at)?;
         fs::write(folder.join("src/lib.rs"), "#![no_std]\n").map_err(at)?;
         fs::copy(tree.root.join("Cargo.lock"), folder.join("Cargo.lock")).map_err(at)?;
-        let mut command = cargo(tree, &["check", "--offline", "--quiet"]);
+        let mut command = cargo(tree, "check --offline --quiet");
         command.current_dir(&folder);
         println!("{package}:");
         watch(command).map_err(|why| format!("{package}: {why}"))?;

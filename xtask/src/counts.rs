@@ -14,15 +14,9 @@ use crate::step::{Outcome, Step};
 use crate::tree::Tree;
 
 /// The only step of `cargo xtask bless`.
-pub(crate) const BLESS: &[Step] = &[Step {
-    name: "bless",
-    run: bless,
-}];
+pub(crate) const BLESS: &[Step] = &[Step::new("bless", bless)];
 /// The only step of `cargo xtask counts`.
-pub(crate) const PRINT: &[Step] = &[Step {
-    name: "counts",
-    run: check,
-}];
+pub(crate) const PRINT: &[Step] = &[Step::new("counts", check)];
 
 const BASELINE: &str = "benches/instructions.toml";
 /// How far above its baseline an operation may come, in percent.
@@ -108,16 +102,7 @@ fn count(tree: &Tree) -> Result<BTreeMap<String, u64>, String> {
     }
     watch(cargo(
         tree,
-        &[
-            "build",
-            "--locked",
-            "--release",
-            "--quiet",
-            "--package",
-            "egress-benches",
-            "--bin",
-            "icount",
-        ],
+        "build --locked --release --quiet --package egress-benches --bin icount",
     ))?;
     let program = tree.target.join("release/icount");
     let mut counts = BTreeMap::new();

@@ -52,18 +52,7 @@ pub(crate) fn independent(tree: &Tree) -> Outcome {
 pub(crate) fn licences(tree: &Tree) -> Outcome {
     let listed = text(cargo(
         tree,
-        &[
-            "tree",
-            "--locked",
-            "--workspace",
-            "--all-features",
-            "--edges",
-            "normal,build,dev",
-            "--prefix",
-            "none",
-            "--format",
-            "{p}\t{l}",
-        ],
+        "tree --locked --workspace --all-features --edges normal,build,dev --prefix none --format {p}\t{l}",
     ))?;
     let mut packages = BTreeSet::new();
     for line in listed.lines() {
@@ -99,18 +88,7 @@ fn permissive(licence: &str) -> bool {
 fn packages(tree: &Tree, package: &str) -> Result<BTreeSet<String>, String> {
     let listed = text(cargo(
         tree,
-        &[
-            "tree",
-            "--locked",
-            "--package",
-            package,
-            "--edges",
-            "normal",
-            "--prefix",
-            "none",
-            "--format",
-            "{p}",
-        ],
+        &format!("tree --locked --package {package} --edges normal --prefix none --format {{p}}"),
     ))?;
     Ok(listed
         .lines()

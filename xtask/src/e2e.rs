@@ -9,22 +9,10 @@ use crate::step::{Outcome, Step};
 use crate::tree::Tree;
 
 pub(crate) const STEPS: &[Step] = &[
-    Step {
-        name: "packages",
-        run: packages,
-    },
-    Step {
-        name: "demo",
-        run: demo,
-    },
-    Step {
-        name: "capture",
-        run: capture,
-    },
-    Step {
-        name: "resources",
-        run: resources,
-    },
+    Step::new("packages", packages),
+    Step::new("demo", demo),
+    Step::new("capture", capture),
+    Step::new("resources", resources),
 ];
 
 /// Debian packages, and a program of each that shows it is there.
@@ -46,7 +34,7 @@ const CHECKSUMS: &[&str] = &[
 const STORY: &str = "gateway/samples/sets/dns-nat46";
 
 fn packages(tree: &Tree) -> Outcome {
-    let user = text(program(tree, "id", &["-u"]))?;
+    let user = text(program(tree, "id", "-u"))?;
     if user.trim() != "0" {
         return Err("this tier needs root".to_owned());
     }
@@ -58,12 +46,8 @@ fn packages(tree: &Tree) -> Outcome {
     if missing.is_empty() {
         return Ok("all there".to_owned());
     }
-    watch(program(tree, "apt-get", &["update", "-q"]))?;
-    let mut install = program(
-        tree,
-        "apt-get",
-        &["install", "-y", "-q", "--no-install-recommends"],
-    );
+    watch(program(tree, "apt-get", "update -q"))?;
+    let mut install = program(tree, "apt-get", "install -y -q --no-install-recommends");
     install
         .args(&missing)
         .env("DEBIAN_FRONTEND", "noninteractive");
@@ -75,15 +59,7 @@ fn packages(tree: &Tree) -> Outcome {
 fn demo(tree: &Tree) -> Outcome {
     watch(cargo(
         tree,
-        &[
-            "run",
-            "--locked",
-            "--release",
-            "--package",
-            "egress-gateway",
-            "--",
-            "demo",
-        ],
+        "run --locked --release --package egress-gateway -- demo",
     ))?;
     Ok(String::new())
 }

@@ -8,16 +8,7 @@ use crate::tree::Tree;
 pub(crate) fn lint(tree: &Tree) -> Outcome {
     watch(cargo(
         tree,
-        &[
-            "clippy",
-            "--locked",
-            "--manifest-path",
-            "fuzz/Cargo.toml",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ],
+        "clippy --locked --manifest-path fuzz/Cargo.toml --all-targets -- -D warnings",
     ))?;
     Ok(String::new())
 }
@@ -26,14 +17,7 @@ pub(crate) fn lint(tree: &Tree) -> Outcome {
 pub(crate) fn replay(tree: &Tree) -> Outcome {
     watch(cargo(
         tree,
-        &[
-            "test",
-            "--locked",
-            "--manifest-path",
-            "fuzz/Cargo.toml",
-            "--tests",
-            "--quiet",
-        ],
+        "test --locked --manifest-path fuzz/Cargo.toml --tests --quiet",
     ))?;
     Ok(String::new())
 }

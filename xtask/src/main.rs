@@ -16,11 +16,13 @@ mod dependencies;
 mod documents;
 mod e2e;
 mod fuzz;
+mod lengths;
+mod marks;
 mod process;
 mod soak;
 mod step;
 mod test;
-mod text;
+
 mod tree;
 
 use std::env;

@@ -5,20 +5,20 @@ use std::process::{Command, Output, Stdio};
 
 use crate::tree::Tree;
 
-/// Cargo at the root of the tree, with the tree's one target folder.
-pub(crate) fn cargo(tree: &Tree, arguments: &[&str]) -> Command {
+/// Cargo at the root of the tree, with the tree's one target folder; arguments apart by spaces.
+pub(crate) fn cargo(tree: &Tree, arguments: &str) -> Command {
     let mut command = Command::new("cargo");
     command
-        .args(arguments)
+        .args(arguments.split(' '))
         .current_dir(&tree.root)
         .env("CARGO_TARGET_DIR", &tree.target);
     command
 }
 
-/// Any other program at the root of the tree.
-pub(crate) fn program(tree: &Tree, name: &str, arguments: &[&str]) -> Command {
+/// Any other program at the root of the tree; arguments apart by spaces.
+pub(crate) fn program(tree: &Tree, name: &str, arguments: &str) -> Command {
     let mut command = Command::new(name);
-    command.args(arguments).current_dir(&tree.root);
+    command.args(arguments.split(' ')).current_dir(&tree.root);
     command
 }
 

@@ -8,18 +8,9 @@ use crate::step::{Outcome, Step};
 use crate::tree::Tree;
 
 pub(crate) const STEPS: &[Step] = &[
-    Step {
-        name: "fuzz",
-        run: fuzz_each,
-    },
-    Step {
-        name: "properties",
-        run: properties,
-    },
-    Step {
-        name: "miri",
-        run: miri,
-    },
+    Step::new("fuzz", fuzz_each),
+    Step::new("properties", properties),
+    Step::new("miri", miri),
 ];
 
 /// Each target for ten minutes, or `SOAK_FUZZ_SECONDS`, from its kept corpus.
@@ -29,7 +20,7 @@ pub(crate) const STEPS: &[Step] = &[
 fn fuzz_each(tree: &Tree) -> Outcome {
     nightly(
         tree,
-        &["cargo", "fuzz", "--version"],
+        "cargo fuzz --version",
         "cargo-fuzz (cargo install cargo-fuzz)",
     )?;
     let seconds = number("SOAK_FUZZ_SECONDS", 600)?;
@@ -40,23 +31,12 @@ fn fuzz_each(tree: &Tree) -> Outcome {
         let kept = format!("fuzz/corpus/{target}");
         std::fs::create_dir_all(tree.root.join(&learned))
             .map_err(|error| format!("{learned}: {error}"))?;
-        let limit = format!("-max_total_time={seconds}");
         let fuzzer = program(
             tree,
             "rustup",
-            &[
-                "run",
-                "nightly",
-                "cargo",
-                "fuzz",
-                "run",
-                target,
-                &learned,
-                &kept,
-                "--",
-                &limit,
-                "-timeout=10",
-            ],
+            &format!(
+                "run nightly cargo fuzz run {target} {learned} {kept} -- -max_total_time={seconds} -timeout=10"
+            ),
         );
         if watch(fuzzer).is_err() {
             failed.push(target.as_str());
@@ -74,10 +54,7 @@ fn fuzz_each(tree: &Tree) -> Outcome {
 /// Every property with many more cases than a test run has time for; optimised, with checks on.
 fn properties(tree: &Tree) -> Outcome {
     let cases = number("SOAK_CASES", 20_000)?.to_string();
-    let mut command = cargo(
-        tree,
-        &["test", "--locked", "--workspace", "--tests", "--quiet"],
-    );
+    let mut command = cargo(tree, "test --locked --workspace --tests --quiet");
     command
         .env("PROPTEST_CASES", &cases)
         .env("CARGO_PROFILE_DEV_OPT_LEVEL", "2")
@@ -90,24 +67,14 @@ fn properties(tree: &Tree) -> Outcome {
 fn miri(tree: &Tree) -> Outcome {
     nightly(
         tree,
-        &["cargo", "miri", "--version"],
+        "cargo miri --version",
         "Miri (rustup component add --toolchain nightly miri)",
     )?;
     for package in ["nat46", "snatpool"] {
         let mut command = program(
             tree,
             "rustup",
-            &[
-                "run",
-                "nightly",
-                "cargo",
-                "miri",
-                "test",
-                "--locked",
-                "--package",
-                package,
-                "--lib",
-            ],
+            &format!("run nightly cargo miri test --locked --package {package} --lib"),
         );
         command
             .env("MIRIFLAGS", "-Zmiri-disable-isolation")
@@ -118,10 +85,8 @@ fn miri(tree: &Tree) -> Outcome {
 }
 
 /// Whether a nightly tool answers. Errors: it does not, under the name of what is missing.
-fn nightly(tree: &Tree, words: &[&str], what: &str) -> Result<(), String> {
-    let mut arguments = vec!["run", "nightly"];
-    arguments.extend(words);
-    read(program(tree, "rustup", &arguments))
+fn nightly(tree: &Tree, words: &str, what: &str) -> Result<(), String> {
+    read(program(tree, "rustup", &format!("run nightly {words}")))
         .map_err(|why| format!("needs nightly Rust and {what}: {why}"))?;
     Ok(())
 }

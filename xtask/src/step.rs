@@ -11,9 +11,16 @@ pub(crate) type Outcome = Result<String, String>;
 /// One step of a tier.
 pub(crate) struct Step {
     /// What the summary and the command line call it.
-    pub(crate) name: &'static str,
+    name: &'static str,
     /// What it does, and what makes it fail.
-    pub(crate) run: fn(&Tree) -> Outcome,
+    run: fn(&Tree) -> Outcome,
+}
+
+impl Step {
+    /// A step by its name.
+    pub(crate) const fn new(name: &'static str, run: fn(&Tree) -> Outcome) -> Self {
+        Self { name, run }
+    }
 }
 
 /// Runs `steps`, or those of them that `names` picks; true if every one of them passed.

@@ -1,38 +1,10 @@
-//! What the text of the tree must not hold: files too long to be one concept, and marks of unfinished work.
+//! Marks of unfinished work, and tests switched off.
 
 use crate::step::Outcome;
 use crate::tree::Tree;
 
-/// Lines a source file may have.
-const LENGTH: usize = 600;
-
-/// No source file is longer than [`LENGTH`] lines: one concept a file.
-pub(crate) fn lengths(tree: &Tree) -> Outcome {
-    let files = tree.files(&["rs"])?;
-    let mut long = Vec::new();
-    let mut longest = 0;
-    for path in &files {
-        let name = path.to_string_lossy();
-        let lines = tree.read(&name)?.lines().count();
-        longest = longest.max(lines);
-        if lines > LENGTH {
-            long.push(format!("{name} has {lines}"));
-        }
-    }
-    if long.is_empty() {
-        return Ok(format!(
-            "{} files, the longest of {longest} lines",
-            files.len()
-        ));
-    }
-    Err(format!(
-        "files of more than {LENGTH} lines: {}",
-        long.join(", ")
-    ))
-}
-
 /// No mark of unfinished work is left, and no test is switched off.
-pub(crate) fn marks(tree: &Tree) -> Outcome {
+pub(crate) fn none(tree: &Tree) -> Outcome {
     // Put together here, so that this file does not find itself.
     let marks = [
         ["TO", "DO"].concat(),
