@@ -55,7 +55,7 @@ pub(crate) fn licences(tree: &Tree) -> Outcome {
         "tree --locked --workspace --all-features --edges normal,build,dev --prefix none --format {p}\t{l}",
     ))?;
     let mut packages = BTreeSet::new();
-    for line in listed.lines() {
+    for line in listed.lines().filter(|line| !line.is_empty()) {
         let (package, licence) = line
             .split_once('\t')
             .ok_or_else(|| format!("cargo tree printed `{line}`"))?;
