@@ -9,11 +9,24 @@
 
 extern crate alloc;
 
-mod check;
-mod code;
-mod diagnostic;
-mod plan;
+// In the order in which data meets them.
 mod source;
+
+mod tree;
+
+mod parameter;
+
+mod decode;
+
+mod check;
+
+mod plan;
+
+mod report;
+
+mod diagnostic;
+
+mod code;
 
 pub use check::{Checked, check};
 pub use code::{Code, Level};

@@ -1,5 +1,14 @@
 //! What one replica does: every value resolved, nothing left to check.
 
+mod build;
+mod partition;
+
+pub(crate) mod default;
+mod error;
+
+pub use error::PlanError;
+pub(crate) use partition::Partition;
+
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::ops::RangeInclusive;
 use core::time::Duration;
@@ -160,6 +169,9 @@ pub enum VirtualServer {
 }
 
 impl VirtualServer {
+    /// All of them, in order.
+    pub const ALL: [Self; 5] = [Self::Nat64, Self::Nat46, Self::Dns, Self::Ipv4, Self::Ipv6];
+
     /// Its name in tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -171,39 +183,4 @@ impl VirtualServer {
             Self::Ipv6 => "egress-ipv6",
         }
     }
-}
-
-/// There is no plan.
-#[non_exhaustive]
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// The resources have errors.
-    #[error("the resources have errors ({count})")]
-    Faulty {
-        /// How many.
-        count: usize,
-    },
-    /// No F5SPKEgress was given.
-    #[error("no F5SPKEgress among the resources")]
-    NoEgress,
-    /// More than one F5SPKEgress was given, and none was named.
-    #[error("several F5SPKEgress among the resources ({}): name one", names.join(", "))]
-    SeveralEgresses {
-        /// All of them, as `namespace/name`.
-        names: Vec<String>,
-    },
-    /// No F5SPKEgress has the wanted name.
-    #[error("no F5SPKEgress is called {wanted}")]
-    UnknownEgress {
-        /// The name, as given.
-        wanted: String,
-    },
-    /// The egress has no such replica.
-    #[error("no replica {wanted}: replicas are numbered from 0, and there are {replicas}")]
-    NoSuchReplica {
-        /// The wanted number.
-        wanted: u32,
-        /// How many there are.
-        replicas: u32,
-    },
 }

@@ -1,0 +1,229 @@
+//! Findings, collected while documents are read and compared.
+
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Related, Span};
+use crate::source::Sources;
+use crate::tree::{Document, Place};
+
+/// Most findings of one document, and of all: hostile input must not fill the memory.
+const MOST_PER_DOCUMENT: u32 = 100;
+const MOST: usize = 20_000;
+/// Characters between two remembered byte offsets of a document.
+const STRIDE: usize = 1024;
+
+/// A finding that is not placed yet.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    code: Code,
+    place: Place,
+    message: String,
+    help: Option<String>,
+    related: Option<(Place, String)>,
+}
+
+impl Finding {
+    pub(crate) fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            place,
+            message: message.into(),
+            help: None,
+            related: None,
+        }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn related(mut self, place: Place, message: impl Into<String>) -> Self {
+        self.related = Some((place, message.into()));
+        self
+    }
+}
+
+/// All findings so far.
+#[derive(Debug)]
+pub(crate) struct Report<'s> {
+    sources: &'s Sources,
+    documents: Vec<Origin>,
+    diagnostics: Vec<(Place, Diagnostic)>,
+    full: bool,
+}
+
+/// Where a document comes from.
+#[derive(Debug)]
+struct Origin {
+    source: usize,
+    start: usize,
+    end: usize,
+    findings: u32,
+    /// Byte offset of every `STRIDE`th character, made when first needed.
+    offsets: Option<Vec<usize>>,
+}
+
+impl<'s> Report<'s> {
+    pub(crate) fn new(sources: &'s Sources) -> Self {
+        Self {
+            sources,
+            documents: Vec::new(),
+            diagnostics: Vec::new(),
+            full: false,
+        }
+    }
+
+    /// Makes a document known, and returns its number.
+    pub(crate) fn document(&mut self, source: usize, document: &Document<'_>) -> u32 {
+        let number = u32::try_from(self.documents.len()).unwrap_or(u32::MAX);
+        self.documents.push(Origin {
+            source,
+            start: document.start,
+            end: document.start + document.text.len(),
+            findings: 0,
+            offsets: None,
+        });
+        number
+    }
+
+    /// Keeps a finding about the field `path` of `resource`.
+    pub(crate) fn push(&mut self, resource: &str, path: &str, finding: Finding) {
+        let Finding {
+            code,
+            place,
+            message,
+            help,
+            related,
+        } = finding;
+        if self.full {
+            return;
+        }
+        let of_document = self
+            .documents
+            .get_mut(place.document as usize)
+            .map_or(0, |origin| {
+                origin.findings = origin.findings.saturating_add(1);
+                origin.findings
+            });
+        if of_document > MOST_PER_DOCUMENT + 1 {
+            return;
+        }
+        self.full = self.diagnostics.len() >= MOST;
+        let (code, message, help) = if self.full || of_document > MOST_PER_DOCUMENT {
+            let where_ = if self.full {
+                "these resources"
+            } else {
+                "this document"
+            };
+            (
+                Code::TooManyFindings,
+                format!("{where_} have more faults, not listed"),
+                None,
+            )
+        } else {
+            (code, message, help)
+        };
+        let span = self.span(place);
+        let related = related.map(|(place, message)| Related {
+            span: self.span(place),
+            message,
+        });
+        let diagnostic = Diagnostic {
+            level: code.level(),
+            code,
+            resource: resource.to_owned(),
+            path: path.to_owned(),
+            span,
+            message,
+            help,
+            related,
+        };
+        self.diagnostics.push((place, diagnostic));
+    }
+
+    /// The findings in the order of the texts.
+    pub(crate) fn finish(self) -> Vec<Diagnostic> {
+        let mut diagnostics = self.diagnostics;
+        diagnostics.sort_by(|(a, found_a), (b, found_b)| {
+            (a.document, a.index, found_a.code).cmp(&(b.document, b.index, found_b.code))
+        });
+        diagnostics
+            .into_iter()
+            .map(|(_, diagnostic)| diagnostic)
+            .collect()
+    }
+
+    fn span(&mut self, place: Place) -> Span {
+        let nowhere = || Span {
+            source: 0,
+            name: alloc::sync::Arc::from(""),
+            line: place.line,
+            column: place.column.saturating_add(1),
+            range: 0..0,
+        };
+        let Some(origin) = self.documents.get_mut(place.document as usize) else {
+            return nowhere();
+        };
+        let Some(source) = self.sources.all().get(origin.source) else {
+            return nowhere();
+        };
+        let text = source
+            .text
+            .get(origin.start..origin.end)
+            .unwrap_or_default();
+        let offsets = origin.offsets.get_or_insert_with(|| offsets(text));
+        let start = byte_of(text, offsets, place.index as usize);
+        let rest = text.get(start..).unwrap_or_default();
+        // One line at most, without what only separates it from a comment.
+        let line = rest.split(['\n', '\r']).next().unwrap_or_default();
+        let wanted = line
+            .char_indices()
+            .nth(place.length.max(1) as usize)
+            .map_or(line.len(), |(byte, _)| byte);
+        let length = line.get(..wanted).unwrap_or_default().trim_end().len();
+        let length = if length == 0 {
+            line.chars().next().map_or(0, char::len_utf8)
+        } else {
+            length
+        };
+        Span {
+            source: origin.source,
+            name: source.name.clone(),
+            line: place.line,
+            column: place.column.saturating_add(1),
+            range: origin.start + start..origin.start + start + length,
+        }
+    }
+}
+
+/// At most the first 48 characters, for messages and paths.
+pub(crate) fn shortened(text: &str) -> &str {
+    match text.char_indices().nth(48) {
+        Some((end, _)) => text.get(..end).unwrap_or(text),
+        None => text,
+    }
+}
+
+fn offsets(text: &str) -> Vec<usize> {
+    if text.is_ascii() {
+        return Vec::new();
+    }
+    text.char_indices()
+        .step_by(STRIDE)
+        .map(|(byte, _)| byte)
+        .collect()
+}
+
+/// The byte offset of a character; the end of the text where there are fewer.
+fn byte_of(text: &str, offsets: &[usize], index: usize) -> usize {
+    if offsets.is_empty() {
+        return index.min(text.len());
+    }
+    let Some(&near) = offsets.get(index / STRIDE) else {
+        return text.len();
+    };
+    let rest = text.get(near..).unwrap_or_default();
+    rest.char_indices()
+        .nth(index % STRIDE)
+        .map_or(text.len(), |(byte, _)| near + byte)
+}
