@@ -9,9 +9,9 @@ mod egress;
 mod snatpool;
 mod vlan;
 
-pub(crate) use dnscache::{Dnscache, NameServer, Zone};
+pub(crate) use dnscache::Dnscache;
 pub(crate) use egress::{Egress, SnatType};
-pub(crate) use field::{Field, Listed, Located};
+pub(crate) use field::{Field, Located};
 pub(crate) use snatpool::Snatpool;
 pub(crate) use vlan::Vlan;
 

@@ -14,6 +14,10 @@ mod source;
 
 mod tree;
 
+#[cfg_attr(
+    not(feature = "schema"),
+    expect(dead_code, reason = "parts of the tables are for schemas alone")
+)]
 mod parameter;
 
 mod decode;

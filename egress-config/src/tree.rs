@@ -6,7 +6,7 @@
 mod build;
 mod split;
 
-pub(crate) use build::{DEEPEST, MOST_NODES, build};
+pub(crate) use build::build;
 pub(crate) use split::{Document, split};
 
 use alloc::borrow::Cow;
@@ -125,3 +125,6 @@ impl<'t> Tree<'t> {
             if matches!(&**text, "" | "~" | "null" | "Null" | "NULL"))
     }
 }
+
+#[cfg(test)]
+mod tests;

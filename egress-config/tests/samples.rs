@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use egress_config::{Checked, Level, Sources, check};
 
 fn samples(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(folder);
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/samples")
+        .join(folder);
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
     paths
 }
@@ -23,7 +27,12 @@ fn found(checked: &Checked) -> Vec<(String, u32)> {
         .diagnostics()
         .iter()
         .filter(|diagnostic| diagnostic.level != Level::Note)
-        .map(|diagnostic| (format!("{} {}", diagnostic.level, diagnostic.code), diagnostic.span.line))
+        .map(|diagnostic| {
+            (
+                format!("{} {}", diagnostic.level, diagnostic.code),
+                diagnostic.span.line,
+            )
+        })
         .collect();
     found.sort();
     found
@@ -46,10 +55,17 @@ fn rejected_samples_earn_exactly_what_they_name() {
         expected.sort();
         let found = found(&checked(&path));
         let same = found.len() == expected.len()
-            && found.iter().zip(&expected).all(|((found, at), (expected, line))| {
-                found == expected && line.is_none_or(|line| line == *at)
-            });
-        assert!(same, "{}: wanted {expected:?}, found {found:?}", path.display());
+            && found
+                .iter()
+                .zip(&expected)
+                .all(|((found, at), (expected, line))| {
+                    found == expected && line.is_none_or(|line| line == *at)
+                });
+        assert!(
+            same,
+            "{}: wanted {expected:?}, found {found:?}",
+            path.display()
+        );
     }
 }
 
@@ -59,8 +75,10 @@ fn sets_earn_exactly_what_they_name() {
     assert!(paths.len() >= 5);
     for path in paths {
         let expected = fs::read_to_string(path.join("expected.txt")).unwrap();
-        let mut expected: Vec<&str> =
-            expected.lines().filter(|line| *line != "nothing" && !line.is_empty()).collect();
+        let mut expected: Vec<&str> = expected
+            .lines()
+            .filter(|line| *line != "nothing" && !line.is_empty())
+            .collect();
         expected.sort_unstable();
         let checked = checked(&path);
         let found = found(&checked);

@@ -96,11 +96,15 @@ fn lists(egress: &Resolved<'_>, pool: &Snatpool, report: &mut Report<'_>) {
     let replicas = egress.replicas();
     let written = u32::try_from(pool.lists.len()).unwrap_or(u32::MAX);
     if written < replicas {
-        let without = match replicas - written {
-            1 => format!("replica {written} has"),
-            _ => format!("replicas {written} to {} have", replicas - 1),
+        let message = match replicas - written {
+            1 => format!("replica {written} has no SNAT list: its pods' flows are refused"),
+            _ => {
+                let last = replicas - 1;
+                format!(
+                    "replicas {written} to {last} have no SNAT list: their pods' flows are refused"
+                )
+            }
         };
-        let message = format!("{without} no SNAT list, and sends nothing");
         let mut finding = Finding::new(Code::ReplicaWithoutSnatList, pool.place, message)
             .help("list i belongs to replica i, from 0: add one a replica");
         if let Some(place) = egress.egress.replicas.place() {
@@ -121,9 +125,10 @@ fn lists(egress: &Resolved<'_>, pool: &Snatpool, report: &mut Report<'_>) {
         if ways.is_empty() || without.is_empty() {
             continue;
         }
+        let lists = if without.len() == 1 { "list" } else { "lists" };
         let which = listed(without.into_iter(), ", ");
         missing.push(format!(
-            "no {family} address for {} in list {which}",
+            "no {family} address for {} in {lists} {which}",
             ways.join(" and ")
         ));
     }

@@ -1,13 +1,13 @@
 //! The DNS46 subnet and the NAT64 prefix: their division, and what must not lie in them.
 
 use alloc::collections::BTreeSet;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::Resolved;
 use crate::code::Code;
-use crate::decode::{Egress, Field};
+use crate::decode::Egress;
 use crate::plan::{Partition, default};
 use crate::report::{Finding, Report};
 use crate::tree::Place;
@@ -58,8 +58,8 @@ pub(super) fn slices(resolved: &Resolved<'_>, report: &mut Report<'_>) {
             };
             let total = 1_u64 << (32 - u32::from(subnet.prefix_len()));
             let message = format!(
-                "replica {} has no address to hand out: {total} addresses, {reserved} reserved, \
-                 {replicas} replicas, {} each",
+                "replica {} has no address to hand out: of {total}, {reserved} are reserved, and \
+                 {replicas} replicas get {} each",
                 empty.replica, empty.slice
             );
             let finding = Finding::new(Code::NoAddressForReplica, place, message)

@@ -95,3 +95,6 @@ impl Partition {
         Ipv4Addr::from_bits(u32::try_from(bits).unwrap_or(u32::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,9 @@ use crate::report::shortened;
 use super::{Content, Document, Duplicate, Entry, Node, NodeId, Place, SyntaxFault, Tree};
 
 /// Deepest nesting. The resources need seven levels.
-pub(crate) const DEEPEST: usize = 64;
+pub(super) const DEEPEST: usize = 64;
 /// Most nodes of one document, those behind aliases counted at each use.
-pub(crate) const MOST_NODES: u64 = 1_000_000;
+pub(super) const MOST_NODES: u64 = 1_000_000;
 /// Most repeated keys that are told of.
 const MOST_DUPLICATES: usize = 100;
 
