@@ -60,6 +60,15 @@ macro_rules! codes {
                 }
             }
 
+            /// The page of the code, in Markdown: what it means, and where it applies, a wrong and
+            /// a right example, each a text that [`check`](crate::check()) takes.
+            #[must_use]
+            pub const fn page(self) -> &'static str {
+                match self {
+                    $(Self::$variant => include_str!(concat!("code/pages/", $word, ".md")),)+
+                }
+            }
+
             /// One sentence about the finding.
             #[must_use]
             pub const fn summary(self) -> &'static str {
@@ -95,7 +104,6 @@ codes! {
     Error PoolsOverlap "pools-overlap" "Two lists of SNAT addresses share an address.",
     Error Nat64Prefix "nat64-prefix" "The NAT64 prefix is not one that RFC 6052 allows.",
     Error VlanConflict "vlan-conflict" "Two VLANs claim the same interface and tag.",
-    Error TooManyFindings "too-many-findings" "Further findings are not listed.",
     Warning NoVlan "no-vlan" "An egress, but no internal or no external F5SPKVlan.",
     Warning FlatAddressList "flat-address-list" "addressList is a list of addresses, not of lists.",
     Warning ReplicaWithoutSnatList "replica-without-snat-list" "The SNAT pool has fewer lists than there are replicas.",
@@ -107,7 +115,16 @@ codes! {
     Note PassedOver "passed-over" "A resource of another kind.",
     Note UnusedAddresses "unused-addresses" "Addresses of the DNS46 subnet that no replica hands out.",
     Note Unreferenced "unreferenced" "A pool or cache that no egress names.",
+    Note TooManyFindings "too-many-findings" "Further findings are not listed.",
     Note PrivatePool "private-pool" "SNAT addresses that are routed in private networks only.",
+}
+
+impl Code {
+    /// The code that is printed so.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.name() == name)
+    }
 }
 
 impl fmt::Display for Code {

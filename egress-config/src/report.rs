@@ -1,12 +1,15 @@
 //! Findings, collected while documents are read and compared.
 
-use crate::code::Code;
+use core::cmp::Ordering;
+
+use crate::code::{Code, Level};
 use crate::diagnostic::{Diagnostic, Related, Span};
 use crate::source::Sources;
 use crate::tree::{Document, Place};
 
-/// Most findings of one document, and of all: hostile input must not fill the memory.
-const MOST_PER_DOCUMENT: u32 = 100;
+/// Most errors of one document; most errors, and most other findings, of all documents: hostile
+/// input must not fill the memory.
+const MOST_PER_DOCUMENT: usize = 100;
 const MOST: usize = 20_000;
 /// Characters between two remembered byte offsets of a document.
 const STRIDE: usize = 1024;
@@ -49,7 +52,8 @@ pub(crate) struct Report<'s> {
     sources: &'s Sources,
     documents: Vec<Origin>,
     diagnostics: Vec<(Place, Diagnostic)>,
-    full: bool,
+    errors: usize,
+    others: usize,
 }
 
 /// Where a document comes from.
@@ -58,9 +62,27 @@ struct Origin {
     source: usize,
     start: usize,
     end: usize,
-    findings: u32,
+    errors: usize,
     /// Byte offset of every `STRIDE`th character, made when first needed.
     offsets: Option<Vec<usize>>,
+}
+
+/// Whether a finding is kept.
+enum Room {
+    Enough,
+    /// In its stead, it is told that there are more.
+    Last,
+    Full,
+}
+
+impl Room {
+    fn of(count: usize, most: usize) -> Self {
+        match count.cmp(&(most + 1)) {
+            Ordering::Less => Self::Enough,
+            Ordering::Equal => Self::Last,
+            Ordering::Greater => Self::Full,
+        }
+    }
 }
 
 impl<'s> Report<'s> {
@@ -80,7 +102,7 @@ impl<'s> Report<'s> {
             source,
             start: document.start,
             end: document.start + document.text.len(),
-            findings: 0,
+            errors: 0,
             offsets: None,
         });
         number
@@ -89,40 +111,21 @@ impl<'s> Report<'s> {
     /// Keeps a finding about the field `path` of `resource`.
     pub(crate) fn push(&mut self, resource: &str, path: &str, finding: Finding) {
         let Finding {
-            code,
+            mut code,
             place,
-            message,
-            help,
+            mut message,
+            mut help,
             related,
         } = finding;
-        if self.full {
-            return;
+        match self.count(code, place) {
+            Room::Enough => {}
+            Room::Full => return,
+            Room::Last => {
+                code = Code::TooManyFindings;
+                message = "further findings are not listed".to_owned();
+                help = Some("correct those that are, and check again".to_owned());
+            }
         }
-        let of_document = self
-            .documents
-            .get_mut(place.document as usize)
-            .map_or(0, |origin| {
-                origin.findings = origin.findings.saturating_add(1);
-                origin.findings
-            });
-        if of_document > MOST_PER_DOCUMENT + 1 {
-            return;
-        }
-        self.full = self.diagnostics.len() >= MOST;
-        let (code, message, help) = if self.full || of_document > MOST_PER_DOCUMENT {
-            let where_ = if self.full {
-                "these resources"
-            } else {
-                "this document"
-            };
-            (
-                Code::TooManyFindings,
-                format!("{where_} have more faults, not listed"),
-                None,
-            )
-        } else {
-            (code, message, help)
-        };
         let span = self.span(place);
         let related = related.map(|(place, message)| Related {
             span: self.span(place),
@@ -139,6 +142,26 @@ impl<'s> Report<'s> {
             related,
         };
         self.diagnostics.push((place, diagnostic));
+    }
+
+    /// Errors are counted apart, so that nothing else can crowd out the first of them.
+    fn count(&mut self, code: Code, place: Place) -> Room {
+        if code.level() != Level::Error {
+            self.others += 1;
+            return Room::of(self.others, MOST);
+        }
+        self.errors += 1;
+        let of_document = self
+            .documents
+            .get_mut(place.document as usize)
+            .map_or(0, |origin| {
+                origin.errors += 1;
+                origin.errors
+            });
+        match Room::of(self.errors, MOST) {
+            Room::Enough => Room::of(of_document, MOST_PER_DOCUMENT),
+            room => room,
+        }
     }
 
     /// The findings in the order of the texts.
