@@ -91,7 +91,8 @@ impl<'s> Report<'s> {
             sources,
             documents: Vec::new(),
             diagnostics: Vec::new(),
-            full: false,
+            errors: 0,
+            others: 0,
         }
     }
 

@@ -83,7 +83,7 @@ pub(super) fn overlaps(resolved: &Resolved<'_>, report: &mut Report<'_>) {
                 return;
             }
             let message = format!("{address}, {what}, lies in {range}");
-            let (place, path) = at.unwrap_or((own_place, own_path.to_owned()));
+            let (place, path) = at.unwrap_or_else(|| (own_place, own_path.to_owned()));
             let mut finding = Finding::new(Code::Overlap, place, message)
                 .help("take another address or another subnet");
             let other = if place == own_place {
@@ -182,5 +182,5 @@ const SUBNET_PATH: &str = "spec.dnsNat46Ipv4Subnet";
 
 /// Where the subnet is written; where its default is taken, what switches it on.
 fn subnet_place(egress: &Egress) -> Option<Place> {
-    egress.subnet.place().or(egress.dns46.place())
+    egress.subnet.place().or_else(|| egress.dns46.place())
 }

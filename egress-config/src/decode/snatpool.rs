@@ -37,7 +37,7 @@ impl Snatpool {
             lists: Vec::new(),
             place: spec
                 .key_place(decoder.tree(), "addressList")
-                .unwrap_or(spec.place()),
+                .unwrap_or_else(|| spec.place()),
             faulty: true,
         };
         if let Some((node, path)) = decoder.nested(&spec, "addressList") {
