@@ -203,3 +203,45 @@ impl Baseline {
         file
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "\
+# Counts.
+rustc = \"1.95.0\"
+
+[limits]
+recipe = 160
+
+[counts]
+recipe = 140
+general = 230
+";
+
+    #[test]
+    fn what_is_printed_is_what_was_read() {
+        let baseline = Baseline::parse(FILE).unwrap();
+        assert_eq!(baseline.rustc, "1.95.0");
+        assert_eq!(baseline.limits.get("recipe"), Some(&160));
+        assert_eq!(baseline.counts.get("general"), Some(&230));
+        let again = Baseline::parse(&baseline.print()).unwrap();
+        assert_eq!(
+            (again.limits, again.counts),
+            (baseline.limits, baseline.counts)
+        );
+    }
+
+    #[test]
+    fn a_line_that_says_nothing_is_refused() {
+        for file in [
+            "recipe = 140",
+            "[counts]\nrecipe",
+            "[counts]\nrecipe = many",
+            "[other]\na = 1",
+        ] {
+            assert!(Baseline::parse(file).is_err(), "{file}");
+        }
+    }
+}

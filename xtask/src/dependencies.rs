@@ -96,3 +96,31 @@ fn packages(tree: &Tree, package: &str) -> Result<BTreeSet<String>, String> {
         .map(ToOwned::to_owned)
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::permissive;
+
+    #[test]
+    fn a_licence_needs_one_permissive_choice() {
+        for licence in [
+            "MIT OR Apache-2.0",
+            "MIT/Apache-2.0",
+            "Unicode-3.0",
+            "GPL-3.0 OR MIT",
+            "MPL-2.0",
+        ] {
+            assert!(permissive(licence), "{licence}");
+        }
+        for licence in [
+            "GPL-3.0",
+            "AGPL-3.0-only",
+            "LGPL-2.1 OR GPL-2.0",
+            "EUPL-1.2",
+            "WTFPL",
+            "",
+        ] {
+            assert!(!permissive(licence), "{licence}");
+        }
+    }
+}
