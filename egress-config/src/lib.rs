@@ -36,6 +36,7 @@ pub use check::{Checked, check};
 pub use code::{Code, Level};
 pub use diagnostic::{Diagnostic, Related, Span};
 pub use plan::{
-    Dns46Plan, DnsPlan, ForwardZone, NextHop, Plan, PlanError, Snat, VirtualServer, VlanPlan,
+    Change, ChangeEffect, Diff, DiffError, Dns46Plan, DnsPlan, ForwardZone, NextHop, Plan,
+    PlanError, Snat, VirtualServer, VlanPlan,
 };
 pub use source::{ReadError, Sources};

@@ -1,25 +1,30 @@
 //! What one replica does: every value resolved, nothing left to check.
 
 mod build;
+mod diff;
 mod partition;
+mod serialize;
 
 pub(crate) mod default;
 mod error;
 
+pub use diff::{Change, ChangeEffect, Diff, DiffError};
 pub use error::PlanError;
 pub(crate) use partition::Partition;
 
+use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::Serialize;
 
 /// What one replica of one egress does.
 ///
 /// Only [`Checked`](crate::Checked) makes one, and only from resources without an error.
 #[non_exhaustive]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// The F5SPKEgress that it comes from, as `namespace/name`.
     pub egress: String,
@@ -53,7 +58,8 @@ pub struct Plan {
 
 /// The source address of pods' flows.
 #[non_exhaustive]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Snat {
     /// Packets keep the pod's address. Flows that change the family have no source to leave with.
     None,
@@ -70,28 +76,33 @@ pub enum Snat {
 
 /// DNS46: the pool of IPv4 addresses that stand for IPv6 hosts, and this replica's slice of it.
 #[non_exhaustive]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Dns46Plan {
     /// The whole pool. Any replica translates any address of it.
     pub subnet: Ipv4Net,
     /// The head of the subnet, for static entries only.
+    #[serde(serialize_with = "serialize::optional_range")]
     pub reserved: Option<RangeInclusive<Ipv4Addr>>,
     /// This replica's share, as the division gives it: the first replica's may hold the network
     /// address, the last one's the broadcast address.
+    #[serde(serialize_with = "serialize::range")]
     pub slice: RangeInclusive<Ipv4Addr>,
     /// What of the slice may be handed out: without the network and the broadcast address.
+    #[serde(serialize_with = "serialize::range")]
     pub usable: RangeInclusive<Ipv4Addr>,
     /// The remainder of the division, at the end of the subnet, which no replica hands out.
+    #[serde(serialize_with = "serialize::optional_range")]
     pub unused: Option<RangeInclusive<Ipv4Addr>>,
     /// The answer while the slice is exhausted (`dnsNat46SorryIp`).
     pub sorry: Ipv4Addr,
     /// Upper bound of a synthesized record's TTL (`maxDNS46TTL`).
+    #[serde(rename = "max_ttl_seconds", serialize_with = "serialize::seconds")]
     pub max_ttl: Duration,
 }
 
 /// How queries are answered.
 #[non_exhaustive]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DnsPlan {
     /// The F5SPKDnscache that it comes from, as `namespace/name`.
     pub cache: String,
@@ -112,7 +123,7 @@ pub struct DnsPlan {
 
 /// A zone whose queries go to certain servers.
 #[non_exhaustive]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ForwardZone {
     /// Lower case, without the trailing dot; `.` for every name.
     pub name: String,
@@ -122,7 +133,7 @@ pub struct ForwardZone {
 
 /// Where packets for a name server go that is on no VLAN's subnet.
 #[non_exhaustive]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NextHop {
     /// The server.
     pub server: IpAddr,
@@ -132,7 +143,7 @@ pub struct NextHop {
 
 /// A VLAN as this replica sees it.
 #[non_exhaustive]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VlanPlan {
     /// `spec.name`.
     pub name: String,
@@ -182,5 +193,52 @@ impl VirtualServer {
             Self::Ipv4 => "egress-ipv4",
             Self::Ipv6 => "egress-ipv6",
         }
+    }
+}
+
+impl fmt::Display for VirtualServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for Snat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Automap => f.write_str("automap"),
+            Self::Pool { name, addresses } => {
+                write!(f, "pool {name}:")?;
+                addresses
+                    .iter()
+                    .try_for_each(|address| write!(f, " {address}"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for VlanPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name: _,
+            internal,
+            enabled,
+            interface,
+            tag,
+            self_ips,
+            networks,
+            mtu,
+        } = self;
+        f.write_str(if *internal { "internal" } else { "external" })?;
+        f.write_str(if *enabled { "" } else { ", egress off" })?;
+        write!(f, ", interface {interface}")?;
+        if let Some(tag) = tag {
+            write!(f, ", tag {tag}")?;
+        }
+        f.write_str(", self IPs")?;
+        self_ips.iter().try_for_each(|ip| write!(f, " {ip}"))?;
+        f.write_str(", on")?;
+        networks.iter().try_for_each(|net| write!(f, " {net}"))?;
+        write!(f, ", MTU {mtu}")
     }
 }
