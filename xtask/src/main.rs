@@ -11,6 +11,7 @@
 mod alone;
 mod bench;
 mod counts;
+mod coverage;
 mod crates;
 mod dependencies;
 mod documents;
@@ -19,6 +20,7 @@ mod fuzz;
 mod lengths;
 mod marks;
 mod process;
+mod references;
 mod soak;
 mod step;
 mod test;

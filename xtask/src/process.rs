@@ -9,7 +9,7 @@ use crate::tree::Tree;
 pub(crate) fn cargo(tree: &Tree, arguments: &str) -> Command {
     let mut command = Command::new("cargo");
     command
-        .args(arguments.split(' '))
+        .args(arguments.split_whitespace())
         .current_dir(&tree.root)
         .env("CARGO_TARGET_DIR", &tree.target);
     command
@@ -18,7 +18,9 @@ pub(crate) fn cargo(tree: &Tree, arguments: &str) -> Command {
 /// Any other program at the root of the tree; arguments apart by spaces.
 pub(crate) fn program(tree: &Tree, name: &str, arguments: &str) -> Command {
     let mut command = Command::new(name);
-    command.args(arguments.split(' ')).current_dir(&tree.root);
+    command
+        .args(arguments.split_whitespace())
+        .current_dir(&tree.root);
     command
 }
 

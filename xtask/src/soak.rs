@@ -2,13 +2,14 @@
 
 use std::env;
 
-use crate::fuzz;
 use crate::process::{cargo, program, read, watch};
 use crate::step::{Outcome, Step};
 use crate::tree::Tree;
+use crate::{coverage, fuzz};
 
 pub(crate) const STEPS: &[Step] = &[
     Step::new("fuzz", fuzz_each),
+    Step::new("coverage", coverage::regions),
     Step::new("properties", properties),
     Step::new("miri", miri),
 ];

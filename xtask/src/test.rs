@@ -4,7 +4,7 @@ use crate::crates::{BARE_TARGET, LIBRARIES};
 use crate::process::{cargo, program, text, watch};
 use crate::step::{Outcome, Step};
 use crate::tree::Tree;
-use crate::{alone, bench, counts, dependencies, documents, fuzz, lengths, marks};
+use crate::{alone, bench, counts, dependencies, documents, fuzz, lengths, marks, references};
 
 /// Cheap checks first, so that a slip shows in the first seconds.
 pub(crate) const STEPS: &[Step] = &[
@@ -12,6 +12,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step::new("lengths", lengths::check),
     Step::new("marks", marks::none),
     Step::new("documents", documents::agree),
+    Step::new("references", references::lead_somewhere),
     Step::new("dependencies", dependencies::independent),
     Step::new("licences", dependencies::licences),
     Step::new("clippy", clippy),
