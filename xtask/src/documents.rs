@@ -27,10 +27,7 @@ pub(crate) fn agree(tree: &Tree) -> Outcome {
     }
 
     let members = members(&manifest).ok_or("no members in Cargo.toml")?;
-    for member in &members {
-        if !readme.contains(&format!("{member}/")) {
-            wrong.push(format!("README.md does not name the folder {member}/"));
-        }
+    for member in members.iter().chain([&"fuzz".to_owned()]) {
         if !architecture.contains(&format!("{member}/")) {
             wrong.push(format!(
                 "ARCHITECTURE.md does not name the folder {member}/"
@@ -45,6 +42,9 @@ pub(crate) fn agree(tree: &Tree) -> Outcome {
         if !members.iter().any(|member| member == folder) {
             wrong.push(format!("{folder} is no member of the workspace"));
             continue;
+        }
+        if !readme.contains(&format!("]({folder})")) {
+            wrong.push(format!("README.md does not link to {folder}"));
         }
         let own = tree.read(&format!("{folder}/Cargo.toml"))?;
         if value(&own, "name").as_deref() != Some(*package) {
