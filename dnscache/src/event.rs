@@ -8,7 +8,7 @@ use crate::slab::Key;
 use crate::wire::Question;
 
 /// A question on its way upstream, shared by all who ask it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FetchId(pub(crate) Key);
 
 /// A datagram to be sent: the first `len` octets of the buffer lent to
@@ -73,6 +73,8 @@ pub enum Event {
     },
     /// All tries failed; whoever waits gets SERVFAIL, or a stale answer.
     Failed {
+        /// The fetch, which is no more.
+        fetch: FetchId,
         /// What was asked.
         question: Question,
     },

@@ -10,19 +10,42 @@
 
 extern crate alloc;
 
-mod client;
+mod wire;
+
 mod config;
+mod zone;
+
+mod client;
+mod limit;
+mod ticket;
+
+mod cache;
+mod entry;
+mod key;
+mod sieve;
+mod understand;
+
+mod exchange;
+mod forwarder;
+mod server;
+mod stream;
+mod upstream;
+
 mod event;
 mod resolver;
 mod slab;
 mod stats;
-mod wire;
-mod zone;
 
 pub use client::{Client, DropReason, Fetch, Ticket, Transport, Verdict};
 pub use config::{Config, Unmatched};
 pub use event::{Event, FetchId, Mismatch, Transmit};
 pub use resolver::Resolver;
-pub use stats::Stats;
+pub use stats::{
+    CacheStats, ClientStats, DropCounts, MismatchCounts, RttCounts, Stats, TypeCounts,
+    UpstreamStats,
+};
+pub use stream::StreamId;
+pub use understand::Kind;
+pub use upstream::{StreamInput, StreamTransmit};
 pub use wire::{Edns, ExtendedError, Name, NameError, Query, QueryError, Question, rcode, rtype};
 pub use zone::ForwardZone;

@@ -6,14 +6,17 @@ mod edns;
 mod message;
 mod name;
 mod query;
+mod rewrite;
 
 pub(crate) use bytes::{Writer, get_u16, get_u32, put_u16, put_u32};
 pub use edns::{Edns, ExtendedError};
-pub(crate) use edns::{OPT_BYTES, opt_is_sound, write_opt};
+pub(crate) use edns::{OPT_BYTES, extended_error, opt_is_sound, write_opt};
 pub(crate) use message::{Message, Record, Section};
-pub(crate) use name::{Labels, expand, lowercase, skip_name};
+pub(crate) use name::{Labels, expand, lower_name, lowercase, name_is, skip_name};
 pub use name::{Name, NameError};
+pub(crate) use query::question;
 pub use query::{Query, QueryError, Question};
+pub(crate) use rewrite::{referred_name, rewrite};
 
 /// Octets before the question: identifier, flags and four counts (RFC 1035 §4.1.1).
 pub(crate) const HEADER_BYTES: usize = 12;
@@ -28,11 +31,9 @@ pub(crate) const MINIMUM_UDP_BYTES: u16 = 512;
 pub(crate) mod flag {
     pub(crate) const QR: u16 = 0x8000;
     pub(crate) const OPCODE: u16 = 0x7800;
-    pub(crate) const AA: u16 = 0x0400;
     pub(crate) const TC: u16 = 0x0200;
     pub(crate) const RD: u16 = 0x0100;
     pub(crate) const RA: u16 = 0x0080;
-    pub(crate) const Z: u16 = 0x0040;
     pub(crate) const AD: u16 = 0x0020;
     pub(crate) const CD: u16 = 0x0010;
     pub(crate) const RCODE: u16 = 0x000f;

@@ -49,11 +49,6 @@ impl<'a> Writer<'a> {
         self.length
     }
 
-    /// What has been written.
-    pub(crate) fn written(&self) -> &[u8] {
-        self.buffer.get(..self.length).unwrap_or_default()
-    }
-
     /// What has been written, to be patched.
     pub(crate) fn written_mut(&mut self) -> &mut [u8] {
         self.buffer.get_mut(..self.length).unwrap_or_default()

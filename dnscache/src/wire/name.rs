@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
-use super::NAME_BYTES;
+use super::{HEADER_BYTES, NAME_BYTES};
+
+/// More pointers than a name can have labels are an attempt to waste time.
+const POINTERS: u8 = 128;
 
 /// A domain name: uncompressed wire form, ASCII letters in lower case (RFC 4343 §3), always absolute.
 ///
@@ -227,7 +230,8 @@ pub(crate) fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
 /// Writes the name at `at` uncompressed, letters as they are; gives its length and where it ended in
 /// the message.
 ///
-/// Each pointer must go before the label run that holds it, so that a chain of pointers ends.
+/// Each pointer must go before the label run that holds it, so that a chain of pointers ends, and no
+/// farther than the question, because the header changes from reply to reply.
 pub(crate) fn expand(
     message: &[u8],
     at: usize,
@@ -236,6 +240,7 @@ pub(crate) fn expand(
     let (mut from, mut bound) = (at, at);
     let mut end = None;
     let mut written = 0usize;
+    let mut pointers = 0u8;
     loop {
         let length = usize::from(*message.get(from)?);
         match length {
@@ -253,10 +258,11 @@ pub(crate) fn expand(
             0xc0.. => {
                 let low = usize::from(*message.get(from.checked_add(1)?)?);
                 let target = ((length & 0x3f) << 8) | low;
-                if target >= bound {
+                pointers = pointers.saturating_add(1);
+                if !(HEADER_BYTES..bound).contains(&target) || pointers > POINTERS {
                     return None;
                 }
-                end = end.or(from.checked_add(2));
+                end = end.or_else(|| from.checked_add(2));
                 (from, bound) = (target, target);
             }
             64..0xc0 => return None,
@@ -267,6 +273,23 @@ pub(crate) fn expand(
 /// Lower-cases a name in wire form, or a run of them: a length octet, at most 63, is no letter.
 pub(crate) fn lowercase(wire: &mut [u8]) {
     wire.make_ascii_lowercase();
+}
+
+/// Whether the name at `at` is `lower`, a name in lower-case wire form.
+pub(crate) fn name_is(message: &[u8], at: usize, lower: &[u8]) -> bool {
+    let mut buffer = [0; NAME_BYTES];
+    expand(message, at, &mut buffer)
+        .and_then(|(length, _)| buffer.get(..length))
+        .is_some_and(|name| name.eq_ignore_ascii_case(lower))
+}
+
+/// The name at `at` in lower-case wire form.
+pub(crate) fn lower_name(message: &[u8], at: usize) -> Option<Box<[u8]>> {
+    let mut buffer = [0; NAME_BYTES];
+    let (length, _) = expand(message, at, &mut buffer)?;
+    let mut name: Box<[u8]> = buffer.get(..length)?.into();
+    lowercase(&mut name);
+    Some(name)
 }
 
 #[cfg(test)]

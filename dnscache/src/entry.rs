@@ -1,0 +1,361 @@
+//! One answer: its message in one run of bytes, with the places of its TTLs behind it.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::key::Key;
+use crate::understand::{Kind, Understood};
+use crate::wire::{
+    ExtendedError, HEADER_BYTES, Message, OPT_BYTES, Query, Record, Section, Writer, flag, get_u16,
+    get_u32, put_u16, put_u32, rcode, rewrite, rtype, write_opt,
+};
+
+/// An answer as it came, and what has to be known to serve it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The message, then the offset of each TTL in it as a 16-bit number.
+    bytes: Box<[u8]>,
+    /// When it was received.
+    stored_at: Duration,
+    /// Seconds from then for which it holds; 0: for those who wait for it, and no one else.
+    life: u32,
+    message_bytes: u16,
+    /// Where the additional section begins, the part that may be left out (RFC 2181 §9).
+    additional_at: u16,
+    pub(crate) kind: Kind,
+    /// What the user wrote there at insertion.
+    pub(crate) tag: u8,
+    /// Whether the denied name is the question's own.
+    pub(crate) direct: bool,
+    /// The forward zone it belongs to, for the counters.
+    pub(crate) zone: u16,
+}
+
+/// The TTLs of a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// Counted down by the time since the answer was received (RFC 1035 §3.2.1).
+    Since(Duration),
+    /// All equal: the answer has expired (RFC 8767 §4).
+    Stale,
+}
+
+/// TTL of a stale answer, in seconds (RFC 8767 §4: RECOMMENDED).
+pub(crate) const STALE_TTL: u32 = 30;
+
+/// What a reply may look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Envelope<'a> {
+    /// Octets that the reply may have.
+    pub(crate) limit: usize,
+    /// The UDP payload that is offered in the OPT record.
+    pub(crate) udp_bytes: u16,
+    pub(crate) error: Option<ExtendedError<'a>>,
+}
+
+impl Entry {
+    /// `None` if the message is longer than a message can be, or not whole.
+    pub(crate) fn new(now: Duration, understood: Understood, tag: u8) -> Option<Self> {
+        let Understood {
+            message: mut bytes,
+            kind,
+            life,
+            direct,
+        } = understood;
+        let message_bytes = u16::try_from(bytes.len()).ok()?;
+        let message = Message::parse(&bytes)?;
+        let mut additional_at = message.body_at();
+        let mut offsets = Vec::new();
+        for record in message.records() {
+            let record = record.ok()?;
+            if record.section != Section::Additional {
+                additional_at = record.end;
+            }
+            offsets.push(u16::try_from(record.ttl_at).ok()?);
+        }
+        let additional_at = u16::try_from(additional_at).ok()?;
+        bytes.reserve_exact(offsets.len().saturating_mul(2));
+        bytes.extend(offsets.into_iter().flat_map(u16::to_be_bytes));
+        Some(Self {
+            bytes: bytes.into(),
+            stored_at: now,
+            life,
+            message_bytes,
+            additional_at,
+            kind,
+            tag,
+            direct,
+            zone: u16::MAX,
+        })
+    }
+
+    /// A failure to be remembered (RFC 9520 §3.2): SERVFAIL for `question`.
+    pub(crate) fn failure(now: Duration, question: &[u8], life: u32) -> Option<Self> {
+        let mut message = Vec::with_capacity(HEADER_BYTES.saturating_add(question.len()));
+        message.extend_from_slice(&[0; HEADER_BYTES]);
+        put_u16(&mut message, 2, flag::QR | u16::from(rcode::SERVFAIL));
+        put_u16(&mut message, 4, 1);
+        message.extend_from_slice(question);
+        let understood = Understood {
+            message,
+            kind: Kind::Failure,
+            life,
+            direct: true,
+        };
+        Self::new(now, understood, 0)
+    }
+
+    /// The denial of a name below the one that this entry, kept under `own`, denies.
+    pub(crate) fn denied_below(&self, now: Duration, own: &Key, below: &Key) -> Option<Self> {
+        if self.kind != Kind::NameError {
+            return None;
+        }
+        let mut entry = self.clone();
+        entry.refresh(
+            now,
+            self.age(now),
+            &Query::from_parts(0, 0, own.question(), None),
+        );
+        let message = Message::parse(entry.message())?;
+        let soa: Vec<Record> = message
+            .records()
+            .filter_map(Result::ok)
+            .filter(|record| record.section == Section::Authority && record.rtype == rtype::SOA)
+            .collect();
+        let message = rewrite(&message, below.question(), &soa)?;
+        let understood = Understood {
+            message,
+            kind: Kind::NameError,
+            life: entry.life,
+            direct: true,
+        };
+        let mut entry = Self::new(now, understood, 0)?;
+        entry.zone = self.zone;
+        Some(entry)
+    }
+
+    /// The message as it is kept.
+    pub(crate) fn message(&self) -> &[u8] {
+        self.bytes
+            .get(..usize::from(self.message_bytes))
+            .unwrap_or_default()
+    }
+
+    /// Brings the message up to date: question and identifier as `query` has them, TTLs as they are
+    /// now. For whoever is to read the message.
+    pub(crate) fn refresh(&mut self, now: Duration, age: Age, query: &Query<'_>) {
+        let (message, offsets) = self.bytes.split_at_mut(usize::from(self.message_bytes));
+        let seconds = match age {
+            Age::Since(since) => u32::try_from(since.as_secs()).unwrap_or(u32::MAX),
+            Age::Stale => 0,
+        };
+        for at in offsets_in(offsets) {
+            match (age, get_u32(message, at)) {
+                (Age::Since(_), Some(ttl)) => put_u32(message, at, ttl.saturating_sub(seconds)),
+                (Age::Stale, Some(_)) => put_u32(message, at, STALE_TTL),
+                (_, None) => {}
+            }
+        }
+        put_u16(message, 0, query.id());
+        self.stored_at = match age {
+            Age::Since(_) => self
+                .stored_at
+                .saturating_add(Duration::from_secs(seconds.into())),
+            Age::Stale => now,
+        };
+        self.life = match age {
+            Age::Since(_) => self.life.saturating_sub(seconds),
+            Age::Stale => STALE_TTL,
+        };
+        self.set_question(query.question_wire());
+    }
+
+    /// How old it is, and so how its TTLs are to be given.
+    pub(crate) fn age(&self, now: Duration) -> Age {
+        Age::Since(now.saturating_sub(self.stored_at))
+    }
+
+    /// Octets on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Name, type and class of a question with so many octets.
+    pub(crate) fn question(&self, length: usize) -> &[u8] {
+        let end = HEADER_BYTES.saturating_add(length);
+        self.bytes.get(HEADER_BYTES..end).unwrap_or_default()
+    }
+
+    /// Overwrites the question with one of the same length.
+    pub(crate) fn set_question(&mut self, question: &[u8]) {
+        let end = HEADER_BYTES.saturating_add(question.len());
+        if let Some(own) = self.bytes.get_mut(HEADER_BYTES..end) {
+            own.copy_from_slice(question);
+        }
+    }
+
+    pub(crate) fn life(&self) -> u32 {
+        self.life
+    }
+
+    pub(crate) fn set_life(&mut self, seconds: u32) {
+        self.life = seconds;
+    }
+
+    /// The moment from which on the answer does not hold any more.
+    pub(crate) fn expires_at(&self) -> Duration {
+        self.stored_at
+            .saturating_add(Duration::from_secs(self.life.into()))
+    }
+
+    /// Raises and lowers each TTL into the bounds, in seconds.
+    pub(crate) fn clamp_ttls(&mut self, floor: u32, ceiling: u32) {
+        let (message, offsets) = self.bytes.split_at_mut(usize::from(self.message_bytes));
+        for at in offsets_in(offsets) {
+            if let Some(ttl) = get_u32(message, at) {
+                put_u32(message, at, ttl.max(floor).min(ceiling));
+            }
+        }
+    }
+
+    /// Writes the reply to `query`; gives its length, or `None` if `out` holds not even a truncated
+    /// one. Copies, and patches identifier, flags, case of the question, TTLs and OPT record.
+    pub(crate) fn write_reply(
+        &self,
+        age: Age,
+        query: &Query<'_>,
+        envelope: Envelope<'_>,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let question = query.question_wire();
+        let limit = envelope.limit.min(out.len());
+        let opt = if query.edns().is_some() { OPT_BYTES } else { 0 };
+        let (message, offsets) = self.bytes.split_at(usize::from(self.message_bytes));
+        let needed = usize::from(self.additional_at);
+        let whole = message.len().saturating_add(opt) <= limit;
+        let (kept, truncated) = if whole {
+            (message.len(), 0)
+        } else if needed.saturating_add(opt) <= limit {
+            (needed, 0)
+        } else {
+            (HEADER_BYTES.saturating_add(question.len()), flag::TC)
+        };
+        let stored = get_u16(message, 2)?;
+        let reply = out.get_mut(..kept)?;
+        reply.copy_from_slice(message.get(..kept)?);
+        reply
+            .get_mut(HEADER_BYTES..)?
+            .get_mut(..question.len())?
+            .copy_from_slice(question);
+        put_u16(reply, 0, query.id());
+        put_u16(reply, 2, reply_flags(query, stored) | truncated);
+        if truncated != 0 {
+            reply.get_mut(6..HEADER_BYTES)?.fill(0);
+        } else {
+            if !whole {
+                put_u16(reply, 10, 0);
+            }
+            match age {
+                Age::Since(age) => {
+                    let seconds = u32::try_from(age.as_secs()).unwrap_or(u32::MAX);
+                    if seconds > 0 {
+                        for at in offsets_in(offsets) {
+                            if let Some(ttl) = get_u32(reply, at) {
+                                put_u32(reply, at, ttl.saturating_sub(seconds));
+                            }
+                        }
+                    }
+                }
+                Age::Stale => offsets_in(offsets).for_each(|at| put_u32(reply, at, STALE_TTL)),
+            }
+        }
+        finish(kept, query, 0, envelope, out)
+    }
+}
+
+/// Appends the OPT record, if the query had one (RFC 6891 §6.1.1).
+fn finish(
+    length: usize,
+    query: &Query<'_>,
+    extended_rcode: u8,
+    envelope: Envelope<'_>,
+    out: &mut [u8],
+) -> Option<usize> {
+    if query.edns().is_none() {
+        return Some(length);
+    }
+    let limit = envelope.limit.min(out.len());
+    let (message, rest) = out.get_mut(..limit)?.split_at_mut_checked(length)?;
+    let mut writer = Writer::new(rest);
+    write_opt(
+        &mut writer,
+        envelope.udp_bytes,
+        extended_rcode,
+        query.dnssec_ok(),
+        envelope.error,
+    )?;
+    let count = get_u16(message, 10)?.checked_add(1)?;
+    put_u16(message, 10, count);
+    length.checked_add(writer.len())
+}
+
+/// QR, RA, the rest from the query (RFC 1035 §4.1.1, RFC 4035 §3.2.2) and the kept message.
+fn reply_flags(query: &Query<'_>, stored: u16) -> u16 {
+    let authentic = if query.wants_authentic_data() {
+        flag::AD
+    } else {
+        0
+    };
+    let copied = query.flags() & (flag::RD | flag::CD);
+    flag::QR | flag::RA | copied | (stored & (flag::RCODE | authentic))
+}
+
+/// A reply without records: an error, or a truncated one.
+pub(crate) fn write_empty(
+    query: &Query<'_>,
+    code: u8,
+    truncated: bool,
+    envelope: Envelope<'_>,
+    out: &mut [u8],
+) -> Option<usize> {
+    let mut writer = Writer::new(out);
+    writer.put_u16(query.id())?;
+    let truncated = if truncated { flag::TC } else { 0 };
+    writer.put_u16(reply_flags(query, u16::from(code & 0x0f)) | truncated)?;
+    writer.put_u16(1)?;
+    writer.put(&[0; 6])?;
+    writer.put(query.question_wire())?;
+    let length = writer.len();
+    finish(length, query, code >> 4, envelope, out)
+}
+
+/// The answer to a message that is no proper query: its header, and an OPT record where the code needs
+/// one; the question is not repeated, for it may be what is wrong.
+pub(crate) fn write_refusal(
+    message: &[u8],
+    code: u8,
+    udp_bytes: u16,
+    out: &mut [u8],
+) -> Option<usize> {
+    let mut writer = Writer::new(out);
+    writer.put_u16(get_u16(message, 0)?)?;
+    let copied = get_u16(message, 2)? & (flag::OPCODE | flag::RD | flag::CD);
+    writer.put_u16(flag::QR | flag::RA | copied | u16::from(code & 0x0f))?;
+    let question = Message::parse(message).map_or(&[][..], |message| message.question);
+    writer.put_u16(u16::from(!question.is_empty()))?;
+    writer.put(&[0; 4])?;
+    writer.put_u16(u16::from(code > 0x0f))?;
+    writer.put(question)?;
+    if code > 0x0f {
+        write_opt(&mut writer, udp_bytes, code >> 4, false, None)?;
+    }
+    Some(writer.len())
+}
+
+fn offsets_in(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    pairs
+        .iter()
+        .map(|pair| usize::from(u16::from_be_bytes(*pair)))
+}

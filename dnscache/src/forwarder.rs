@@ -1,0 +1,741 @@
+//! Questions to upstream servers: which server, how often, for how long, and which reply counts.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use hashbrown::HashTable;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::config::Config;
+use crate::event::{Event, FetchId, Mismatch, Transmit};
+use crate::exchange::{Attempt, Carrier, Exchange, Received, is_from, is_response, randomize_case};
+use crate::key::Key;
+use crate::server::Server;
+use crate::slab::{self, Slab};
+use crate::stats::UpstreamStats;
+use crate::stream::StreamId;
+use crate::understand::{Understood, Unusable, understand};
+use crate::upstream::{StreamInput, StreamTransmit, Upstream};
+use crate::wire::{MINIMUM_UDP_BYTES, Question, flag, get_u16, rcode};
+use crate::zone::{ZoneIndex, Zones};
+
+/// How many choices of a server in one are random, so that a server that was slow is tried again.
+const PROBE: u32 = 16;
+
+/// Draws for a free source port before a search from the last one.
+const PORT_DRAWS: u8 = 16;
+
+/// Tries of one question, however fast they fail (RFC 9520 §3.1).
+const TRIES: u8 = 12;
+
+/// Buffer for a query to be framed: header, question and OPT record are less.
+const QUERY_BYTES: usize = 300;
+
+#[derive(Debug)]
+pub(crate) struct Forwarder {
+    pub(crate) zones: Zones,
+    servers: Vec<Server>,
+    by_address: BTreeMap<SocketAddr, usize>,
+    exchanges: Slab<Exchange>,
+    by_question: HashTable<slab::Key>,
+    by_port: BTreeMap<u16, slab::Key>,
+    timers: BTreeSet<(Duration, slab::Key)>,
+    outgoing: VecDeque<slab::Key>,
+    pub(crate) events: VecDeque<Event>,
+    upstream: Upstream,
+    rng: ChaCha12Rng,
+    config: Config,
+    pub(crate) stats: UpstreamStats,
+}
+
+impl Forwarder {
+    pub(crate) fn new(config: Config, seed: [u8; 32]) -> Self {
+        let zones = Zones::new(config.zones.clone(), config.unmatched.clone());
+        let mut servers: Vec<Server> = Vec::new();
+        let mut by_address = BTreeMap::new();
+        for address in (0..zones.len()).flat_map(|zone| zones.servers(ZoneIndex(zone))) {
+            by_address.entry(*address).or_insert_with(|| {
+                servers.push(Server::new(*address));
+                servers.len().saturating_sub(1)
+            });
+        }
+        Self {
+            upstream: Upstream::new(servers.len(), config.stream_idle),
+            zones,
+            servers,
+            by_address,
+            exchanges: Slab::new(config.in_flight),
+            by_question: HashTable::new(),
+            by_port: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            outgoing: VecDeque::new(),
+            events: VecDeque::new(),
+            rng: ChaCha12Rng::from_seed(seed),
+            config,
+            stats: UpstreamStats::default(),
+        }
+    }
+
+    /// A key for a hash table, from the same generator.
+    pub(crate) fn draw_seed(mut self) -> ([u8; 16], Self) {
+        let mut seed = [0; 16];
+        self.rng.fill_bytes(&mut seed);
+        (seed, self)
+    }
+
+    /// Asks a question, or joins the one that is under way; `None` if too many are.
+    pub(crate) fn ask(&mut self, now: Duration, key: &Key, zone: ZoneIndex) -> Option<FetchId> {
+        if let Some(found) = self.find(key) {
+            self.stats.coalesced += 1;
+            return Some(FetchId(found));
+        }
+        let give_up_at = now
+            .saturating_add(self.config.client_deadline)
+            .saturating_add(self.config.try_ceiling);
+        let id = self.exchanges.insert(Exchange {
+            key: key.clone(),
+            zone,
+            attempt: None,
+            received: None,
+            asked: Vec::new(),
+            tries: 0,
+            mismatches: 0,
+            by_stream: false,
+            without_edns: false,
+            give_up_at,
+            timer_at: give_up_at,
+            unusable: None,
+        })?;
+        let exchanges = &self.exchanges;
+        self.by_question.insert_unique(key.hash(), id, |id| {
+            exchanges.get(*id).map_or(0, |exchange| exchange.key.hash())
+        });
+        self.timers.insert((give_up_at, id));
+        self.stats.questions += 1;
+        self.next_try(now, id, None);
+        Some(FetchId(id))
+    }
+
+    fn find(&self, key: &Key) -> Option<slab::Key> {
+        self.by_question
+            .find(key.hash(), |id| {
+                self.exchanges.get(*id).is_some_and(|exchange| {
+                    exchange.key.variant == key.variant && exchange.key.question() == key.question()
+                })
+            })
+            .copied()
+    }
+
+    /// Whether the question is under way.
+    pub(crate) fn is_asked(&self, key: &Key) -> bool {
+        self.find(key).is_some()
+    }
+
+    pub(crate) fn reply(&self, fetch: FetchId) -> Option<&[u8]> {
+        Some(&self.exchanges.get(fetch.0)?.received.as_ref()?.raw)
+    }
+
+    pub(crate) fn question(&self, fetch: FetchId) -> Option<Question> {
+        Some(Question::from_wire(
+            self.exchanges.get(fetch.0)?.key.question(),
+        ))
+    }
+
+    /// Ends a question that was answered.
+    pub(crate) fn take(&mut self, fetch: FetchId) -> Option<(Key, ZoneIndex, Understood)> {
+        self.exchanges.get(fetch.0)?.received.as_ref()?;
+        let exchange = self.remove(fetch.0)?;
+        Some((exchange.key, exchange.zone, exchange.received?.understood))
+    }
+
+    /// Ends a question that failed; gives the last reply that was of no use.
+    pub(crate) fn take_failed(
+        &mut self,
+        fetch: FetchId,
+    ) -> Option<(Key, ZoneIndex, Option<Unusable>)> {
+        let exchange = self.remove(fetch.0)?;
+        Some((exchange.key, exchange.zone, exchange.unusable))
+    }
+
+    fn remove(&mut self, id: slab::Key) -> Option<Exchange> {
+        self.end_attempt(id);
+        let exchange = self.exchanges.remove(id)?;
+        self.timers.remove(&(exchange.timer_at, id));
+        if let Ok(occupied) = self
+            .by_question
+            .find_entry(exchange.key.hash(), |found| *found == id)
+        {
+            occupied.remove();
+        }
+        Some(exchange)
+    }
+
+    /// The try under way ends: its port or its place on the stream is free again.
+    fn end_attempt(&mut self, id: slab::Key) -> Option<Attempt> {
+        let attempt = self.exchanges.get_mut(id)?.attempt.take()?;
+        match attempt.carrier {
+            Carrier::Datagram { source_port } => {
+                self.by_port.remove(&source_port);
+            }
+            Carrier::Stream(stream) => {
+                if let Some(stream) = self.upstream.streams.get_mut(stream) {
+                    stream.waiting.remove(&attempt.id);
+                }
+            }
+        }
+        if let Some(server) = self.servers.get_mut(attempt.server) {
+            server.in_flight = server.in_flight.saturating_sub(1);
+        }
+        Some(attempt)
+    }
+
+    fn set_timer(&mut self, id: slab::Key, at: Duration) {
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
+        self.timers.remove(&(exchange.timer_at, id));
+        exchange.timer_at = at.min(exchange.give_up_at);
+        self.timers.insert((exchange.timer_at, id));
+    }
+
+    /// Begins the next try, with this server or the best of those not asked in this round.
+    fn next_try(&mut self, now: Duration, id: slab::Key, server: Option<usize>) {
+        self.end_attempt(id);
+        let Some(server) = server.or_else(|| self.choose(now, id)) else {
+            self.fail(id);
+            return;
+        };
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
+        if exchange.tries >= TRIES {
+            self.fail(id);
+            return;
+        }
+        let Some(chosen) = self.servers.get_mut(server) else {
+            return;
+        };
+        // RFC 6891 §6.2.5: after timeouts, a size that no path fragments.
+        let udp_bytes = if exchange.tries < 2 {
+            self.config.udp_bytes
+        } else {
+            MINIMUM_UDP_BYTES
+        };
+        let edns = (!exchange.without_edns && chosen.has_edns(now)).then_some(udp_bytes);
+        let mut question: Box<[u8]> = exchange.key.question().into();
+        if self.config.case_randomization {
+            randomize_case(&mut question, || self.rng.next_u32());
+        }
+        let mut attempt = Attempt {
+            server,
+            id: 0,
+            carrier: Carrier::Datagram { source_port: 0 },
+            question,
+            edns,
+            sent_at: None,
+            wait: chosen.wait(exchange.tries, self.config.try_ceiling),
+        };
+        chosen.in_flight = chosen.in_flight.saturating_add(1);
+        if !exchange.asked.contains(&server) {
+            exchange.asked.push(server);
+        }
+        exchange.tries = exchange.tries.saturating_add(1);
+        let (by_stream, address, wait) = (exchange.by_stream, chosen.address, attempt.wait);
+        let started = if by_stream {
+            self.start_on_stream(now, id, address, &mut attempt)
+        } else {
+            self.start_datagram(id, &mut attempt)
+        };
+        if let Some(exchange) = self.exchanges.get_mut(id) {
+            exchange.attempt = Some(attempt);
+        }
+        if started.is_none() {
+            self.end_attempt(id);
+            self.fail(id);
+            return;
+        }
+        self.set_timer(id, now.saturating_add(wait));
+    }
+
+    fn start_datagram(&mut self, id: slab::Key, attempt: &mut Attempt) -> Option<()> {
+        let source_port = self.free_port()?;
+        [attempt.id, _] = halves(self.rng.next_u32());
+        attempt.carrier = Carrier::Datagram { source_port };
+        self.by_port.insert(source_port, id);
+        self.outgoing.push_back(id);
+        Some(())
+    }
+
+    /// A port that no other try uses (RFC 5452 §9.2), so that it names the question.
+    fn free_port(&mut self) -> Option<u16> {
+        let (low, high) = self.config.source_ports;
+        let (low, high) = (low.min(high).max(1), low.max(high).max(1));
+        let span = u32::from(high.abs_diff(low)).saturating_add(1);
+        let mut port = low;
+        for _ in 0..PORT_DRAWS {
+            port = low.saturating_add(u16::try_from(self.below(span)).unwrap_or(0));
+            if !self.by_port.contains_key(&port) {
+                return Some(port);
+            }
+        }
+        (port..=high)
+            .chain(low..port)
+            .find(|port| !self.by_port.contains_key(port))
+    }
+
+    /// A number below `bound`, each as likely as any other but for 2^-32.
+    fn below(&mut self, bound: u32) -> u32 {
+        let product = u64::from(self.rng.next_u32()).wrapping_mul(u64::from(bound));
+        u32::try_from(product >> 32).unwrap_or(0)
+    }
+
+    fn start_on_stream(
+        &mut self,
+        now: Duration,
+        id: slab::Key,
+        address: SocketAddr,
+        attempt: &mut Attempt,
+    ) -> Option<()> {
+        let key = self.upstream.connect(now, attempt.server, address)?;
+        let stream = self.upstream.streams.get(key)?;
+        // RFC 7766 §6.2.1: an identifier that waits on this connection must not be used.
+        loop {
+            [attempt.id, _] = halves(self.rng.next_u32());
+            if stream.waiting.len() > usize::from(u16::MAX) / 2 {
+                return None;
+            }
+            if !stream.waiting.contains_key(&attempt.id) {
+                break;
+            }
+        }
+        attempt.carrier = Carrier::Stream(key);
+        attempt.sent_at = Some(now);
+        let exchange = self.exchanges.get(id)?;
+        let mut query = [0; QUERY_BYTES];
+        let length = attempt.write(&exchange.key, &mut query)?;
+        self.upstream
+            .send(now, key, attempt.id, query.get(..length)?, id);
+        self.stats.sent_on_streams += 1;
+        Some(())
+    }
+
+    /// The best server of the zone that was not asked in this round; a new round if all were.
+    fn choose(&mut self, now: Duration, id: slab::Key) -> Option<usize> {
+        let exchange = self.exchanges.get_mut(id)?;
+        let of_zone: Vec<usize> = self
+            .zones
+            .servers(exchange.zone)
+            .iter()
+            .filter_map(|address| self.by_address.get(address).copied())
+            .collect();
+        if of_zone.iter().all(|server| exchange.asked.contains(server)) {
+            exchange.asked.clear();
+        }
+        let asked = exchange.asked.clone();
+        let bound = self.config.in_flight_per_server;
+        let able: Vec<(usize, (bool, Duration))> = of_zone
+            .into_iter()
+            .filter(|server| !asked.contains(server))
+            .filter_map(|index| {
+                let server = self.servers.get(index)?;
+                (server.in_flight < bound).then(|| (index, server.rank(now)))
+            })
+            .collect();
+        let count = u32::try_from(able.len()).unwrap_or(u32::MAX);
+        if count > 1 && self.below(PROBE) == 0 {
+            let pick = usize::try_from(self.below(count)).unwrap_or(0);
+            return able.get(pick).map(|(index, _)| *index);
+        }
+        able.into_iter()
+            .min_by_key(|(_, rank)| *rank)
+            .map(|(index, _)| index)
+    }
+
+    fn fail(&mut self, id: slab::Key) {
+        self.stats.failed += 1;
+        if let Some(question) = self.question(FetchId(id)) {
+            self.events.push_back(Event::Failed {
+                fetch: FetchId(id),
+                question,
+            });
+        }
+    }
+
+    pub(crate) fn poll_transmit(&mut self, now: Duration, buf: &mut [u8]) -> Option<Transmit> {
+        while let Some(id) = self.outgoing.pop_front() {
+            let Some(exchange) = self.exchanges.get_mut(id) else {
+                continue;
+            };
+            let Some(attempt) = &mut exchange.attempt else {
+                continue;
+            };
+            let Carrier::Datagram { source_port } = attempt.carrier else {
+                continue;
+            };
+            if attempt.sent_at.is_some() {
+                continue;
+            }
+            let Some(server) = self.servers.get(attempt.server) else {
+                continue;
+            };
+            let destination = server.address;
+            attempt.sent_at = Some(now);
+            let wait = attempt.wait;
+            let Some(len) = attempt.write(&exchange.key, buf) else {
+                self.next_try(now, id, None);
+                continue;
+            };
+            self.stats.sent += 1;
+            self.set_timer(id, now.saturating_add(wait));
+            return Some(Transmit {
+                fetch: FetchId(id),
+                source_port,
+                destination,
+                len,
+            });
+        }
+        None
+    }
+
+    /// The server is passed over: as if it had been asked, but without a mark against it.
+    pub(crate) fn transmit_failed(&mut self, now: Duration, transmit: &Transmit) {
+        let id = transmit.fetch.0;
+        let Some(exchange) = self.exchanges.get(id) else {
+            return;
+        };
+        let current = exchange.attempt.as_ref().is_some_and(|attempt| {
+            attempt.carrier
+                == (Carrier::Datagram {
+                    source_port: transmit.source_port,
+                })
+        });
+        if current {
+            self.pass_over(now, id);
+        }
+    }
+
+    /// On to the next server of this round; once all were asked, the question has failed.
+    fn pass_over(&mut self, now: Duration, id: slab::Key) {
+        let Some(exchange) = self.exchanges.get(id) else {
+            return;
+        };
+        let all = self
+            .zones
+            .servers(exchange.zone)
+            .iter()
+            .filter_map(|address| self.by_address.get(address))
+            .all(|server| exchange.asked.contains(server));
+        if all || exchange.give_up_at <= now {
+            self.end_attempt(id);
+            self.fail(id);
+        } else {
+            self.next_try(now, id, None);
+        }
+    }
+
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Duration,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &[u8],
+    ) -> Result<FetchId, Mismatch> {
+        self.stats.received += 1;
+        let result = self.match_datagram(from, to, bytes);
+        match result {
+            Ok(id) => {
+                self.received(now, id, bytes);
+                Ok(FetchId(id))
+            }
+            Err((mismatch, suspect)) => {
+                self.stats.mismatches.count(mismatch);
+                if let Some(id) = suspect {
+                    self.suspect(now, id, mismatch);
+                }
+                Err(mismatch)
+            }
+        }
+    }
+
+    fn match_datagram(
+        &self,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &[u8],
+    ) -> Result<slab::Key, (Mismatch, Option<slab::Key>)> {
+        if !is_response(bytes) {
+            return Err((Mismatch::Malformed, None));
+        }
+        let nobody = (Mismatch::Port, None);
+        let id = *self.by_port.get(&to.port()).ok_or(nobody)?;
+        let attempt = self
+            .exchanges
+            .get(id)
+            .and_then(|exchange| exchange.attempt.as_ref());
+        let attempt = attempt
+            .filter(|attempt| attempt.sent_at.is_some())
+            .ok_or(nobody)?;
+        let server = self.servers.get(attempt.server).ok_or(nobody)?;
+        if !is_from(server.address, from) {
+            return Err((Mismatch::Server, Some(id)));
+        }
+        attempt
+            .check(bytes)
+            .map_err(|mismatch| (mismatch, Some(id)))?;
+        Ok(id)
+    }
+
+    /// A reply that does not match hints at forgery: after some, or one that knew all but the case of
+    /// the letters, the question goes to TCP (RFC 5452 §9.3).
+    fn suspect(&mut self, now: Duration, id: slab::Key, mismatch: Mismatch) {
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
+        exchange.mismatches = exchange.mismatches.saturating_add(1);
+        if mismatch == Mismatch::Case || exchange.mismatches >= self.config.mismatch_limit {
+            self.move_to_stream(now, id);
+        }
+    }
+
+    fn move_to_stream(&mut self, now: Duration, id: slab::Key) {
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
+        exchange.by_stream = true;
+        let Some(server) = exchange.attempt.as_ref().map(|attempt| attempt.server) else {
+            return;
+        };
+        self.stats.moved_to_streams += 1;
+        if let (Some(question), Some(address)) = (
+            self.question(FetchId(id)),
+            self.servers.get(server).map(|server| server.address),
+        ) {
+            self.log(Event::Stream {
+                question,
+                server: address,
+            });
+        }
+        self.next_try(now, id, Some(server));
+    }
+
+    /// A message that answers the try under way.
+    fn received(&mut self, now: Duration, id: slab::Key, bytes: &[u8]) {
+        let Some(exchange) = self.exchanges.get(id) else {
+            return;
+        };
+        let Some(attempt) = &exchange.attempt else {
+            return;
+        };
+        let (index, edns) = (attempt.server, attempt.edns.is_some());
+        let on_stream = matches!(attempt.carrier, Carrier::Stream(_));
+        let rtt = now.saturating_sub(attempt.sent_at.unwrap_or(now));
+        let Some(server) = self.servers.get_mut(index) else {
+            return;
+        };
+        let address = server.address;
+        server.answered(rtt);
+        self.stats.rtt.count(rtt);
+        if get_u16(bytes, 2).is_some_and(|flags| flags & flag::TC != 0) && !on_stream {
+            self.move_to_stream(now, id);
+            return;
+        }
+        match understand(bytes) {
+            Ok(understood) => {
+                self.end_attempt(id);
+                let Some(exchange) = self.exchanges.get_mut(id) else {
+                    return;
+                };
+                exchange.received = Some(Received {
+                    raw: bytes.into(),
+                    understood,
+                });
+                let give_up_at = exchange
+                    .give_up_at
+                    .max(now.saturating_add(self.config.try_ceiling));
+                exchange.give_up_at = give_up_at;
+                self.set_timer(id, give_up_at);
+                self.events.push_back(Event::Received {
+                    fetch: FetchId(id),
+                    server: address,
+                    rtt,
+                });
+            }
+            Err(unusable) => {
+                self.stats.unusable += 1;
+                let rejected = matches!(
+                    unusable.rcode,
+                    rcode::FORMERR | rcode::NOTIMP | rcode::BADVERS
+                );
+                if edns && rejected {
+                    // RFC 6891 §7: a server that does not know EDNS is asked without.
+                    if let Some(server) = self.servers.get_mut(index) {
+                        server.rejected_edns(now);
+                    }
+                    if let Some(exchange) = self.exchanges.get_mut(id) {
+                        exchange.without_edns = true;
+                    }
+                    self.next_try(now, id, Some(index));
+                    return;
+                }
+                if let Some(question) = self.question(FetchId(id)) {
+                    let rcode = unusable.rcode;
+                    self.log(Event::Unusable {
+                        question,
+                        server: address,
+                        rcode,
+                    });
+                }
+                if let Some(exchange) = self.exchanges.get_mut(id) {
+                    exchange.unusable = Some(unusable);
+                }
+                self.pass_over(now, id);
+            }
+        }
+    }
+
+    /// Queues what is only told, never awaited; not without bound.
+    fn log(&mut self, event: Event) {
+        if self.events.len() < self.config.in_flight.saturating_mul(2) {
+            self.events.push_back(event);
+        } else {
+            self.stats.events_lost += 1;
+        }
+    }
+
+    pub(crate) fn poll_stream(&mut self, buf: &mut [u8]) -> Option<StreamTransmit> {
+        self.upstream.poll(buf)
+    }
+
+    pub(crate) fn handle_stream(
+        &mut self,
+        now: Duration,
+        stream: StreamId,
+        input: StreamInput<'_>,
+    ) {
+        match input {
+            StreamInput::Open => self.upstream.opened(stream.0),
+            StreamInput::Closed => {
+                let waiting = self.upstream.closed(stream.0);
+                self.lost(now, waiting);
+            }
+            StreamInput::Bytes(bytes) => self.handle_stream_bytes(now, stream.0, bytes),
+        }
+    }
+
+    fn handle_stream_bytes(&mut self, now: Duration, key: slab::Key, mut bytes: &[u8]) {
+        loop {
+            // The frames are taken out while a message that lies in them is dealt with.
+            let Some(stream) = self.upstream.streams.get_mut(key) else {
+                return;
+            };
+            let mut frames = core::mem::take(&mut stream.frames);
+            let waiting = &stream.waiting;
+            let Ok(message) = frames.next(&mut bytes, usize::from(u16::MAX)) else {
+                return;
+            };
+            let Some(message) = message else {
+                stream.frames = frames;
+                return;
+            };
+            self.stats.received += 1;
+            // RFC 7766 §7: by identifier and question.
+            let owner = get_u16(message, 0).and_then(|id| waiting.get(&id).copied());
+            let attempt = owner
+                .and_then(|owner| self.exchanges.get(owner))
+                .and_then(|exchange| exchange.attempt.as_ref());
+            let checked = match attempt {
+                Some(attempt) => attempt.check(message).map(|_| owner),
+                None => Err(Mismatch::Id),
+            };
+            match checked {
+                Ok(Some(owner)) => {
+                    self.upstream.received(now, key);
+                    self.received(now, owner, message);
+                }
+                Ok(None) => {}
+                Err(mismatch) => self.stats.mismatches.count(mismatch),
+            }
+            if let Some(stream) = self.upstream.streams.get_mut(key) {
+                stream.frames = frames;
+            }
+        }
+    }
+
+    /// A connection broke: whoever waited on it asks the next server.
+    fn lost(&mut self, now: Duration, waiting: Vec<slab::Key>) {
+        for id in waiting {
+            let server = self
+                .exchanges
+                .get(id)
+                .and_then(|exchange| exchange.attempt.as_ref());
+            let server = server.map(|attempt| attempt.server);
+            if let Some(server) = server.and_then(|server| self.servers.get_mut(server)) {
+                server.did_not_answer(now);
+            }
+            self.next_try(now, id, None);
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Duration> {
+        let timer = self.timers.first().map(|(at, _)| *at);
+        timer.into_iter().chain(self.upstream.poll_timeout()).min()
+    }
+
+    /// Whether something waits to be sent.
+    pub(crate) fn has_output(&self) -> bool {
+        !self.outgoing.is_empty() || self.upstream.has_output()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Duration) {
+        while let Some((at, id)) = self.timers.first().copied()
+            && at <= now
+        {
+            self.timers.remove(&(at, id));
+            self.timed_out(now, id);
+        }
+        self.upstream.handle_timeout(now);
+    }
+
+    fn timed_out(&mut self, now: Duration, id: slab::Key) {
+        let Some(exchange) = self.exchanges.get_mut(id) else {
+            return;
+        };
+        let over = exchange.give_up_at <= now;
+        if over {
+            // No more timers: the failure ends it, and whoever takes it removes it.
+            exchange.timer_at = Duration::MAX;
+        }
+        let attempt = exchange.attempt.as_ref();
+        let waited = attempt.and_then(|attempt| attempt.sent_at.map(|at| (attempt.server, at)));
+        if let Some((server, sent_at)) = waited {
+            self.stats.timeouts += 1;
+            if let Some(server) = self.servers.get_mut(server) {
+                server.did_not_answer(now);
+                let (address, after) = (server.address, now.saturating_sub(sent_at));
+                if let Some(question) = self.question(FetchId(id)) {
+                    self.log(Event::TimedOut {
+                        question,
+                        server: address,
+                        after,
+                    });
+                }
+            }
+        }
+        if over {
+            self.end_attempt(id);
+            self.fail(id);
+        } else {
+            self.next_try(now, id, None);
+        }
+    }
+}
+
+/// The halves of a random word.
+fn halves(word: u32) -> [u16; 2] {
+    let [a, b, c, d] = word.to_be_bytes();
+    [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])]
+}
