@@ -91,6 +91,23 @@ impl Checked {
         self.errors() > 0
     }
 
+    /// All resources of the four kinds, as `Kind namespace/name`, by kind.
+    pub fn resources(&self) -> impl Iterator<Item = &str> {
+        let Resources {
+            egresses,
+            dnscaches,
+            snatpools,
+            vlans,
+            incomplete: _,
+        } = &self.resources;
+        let egresses = egresses.iter().map(|egress| &egress.identity);
+        egresses
+            .chain(dnscaches.iter().map(|cache| &cache.identity))
+            .chain(snatpools.iter().map(|pool| &pool.identity))
+            .chain(vlans.iter().map(|vlan| &vlan.identity))
+            .map(|identity| identity.label.as_str())
+    }
+
     /// The F5SPKEgress resources as `namespace/name`, in the order of the texts.
     pub fn egresses(&self) -> impl Iterator<Item = String> {
         self.resources

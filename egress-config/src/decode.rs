@@ -184,10 +184,14 @@ fn resource(
         }
         let key = duplicate.path.rsplit('.').next().unwrap_or_default();
         let message = format!("{key} is there twice");
-        let finding = Finding::new(Code::DuplicateKey, duplicate.second, message)
-            .help("keep one of the two")
-            .related(duplicate.first, "first here");
         let path = duplicate.path.get(prefix.len()..).unwrap_or_default();
+        let help = match path {
+            "apiVersion" | "kind" => "is a line with --- missing between two resources?",
+            _ => "keep one of the two",
+        };
+        let finding = Finding::new(Code::DuplicateKey, duplicate.second, message)
+            .help(help)
+            .related(duplicate.first, "first here");
         report.push(&identity.label, path, finding);
     }
     let mut decoder = Decoder::new(tree, report, &identity.label);

@@ -32,6 +32,9 @@ mod diagnostic;
 
 mod code;
 
+#[cfg(feature = "schema")]
+pub mod schema;
+
 pub use check::{Checked, check};
 pub use code::{Code, Level};
 pub use diagnostic::{Diagnostic, Related, Span};

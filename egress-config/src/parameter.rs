@@ -8,7 +8,7 @@ mod vlan;
 
 pub(crate) use dnscache::{DNSCACHE, FORWARD_ZONE, NAME_SERVER, NET_RESOLVER};
 pub(crate) use egress::{EGRESS, VLANS};
-pub(crate) use snatpool::SNATPOOL;
+pub(crate) use snatpool::{MOST_ADDRESSES, SNATPOOL};
 pub(crate) use vlan::VLAN;
 
 /// One parameter of a resource.
@@ -41,8 +41,12 @@ pub(crate) enum Shape {
     Ipv4,
     Ipv6,
     Ipv4Net,
-    Ipv6Net,
-    List(&'static Self),
+    /// RFC 6052 section 2.2.
+    Nat64Prefix,
+    List {
+        of: &'static Self,
+        most: usize,
+    },
     Object(&'static [Parameter]),
     /// An object that nothing here reads.
     Anything,

@@ -209,6 +209,9 @@ impl fmt::Display for Snat {
             Self::Automap => f.write_str("automap"),
             Self::Pool { name, addresses } => {
                 write!(f, "pool {name}:")?;
+                if addresses.is_empty() {
+                    return f.write_str(" no address");
+                }
                 addresses
                     .iter()
                     .try_for_each(|address| write!(f, " {address}"))

@@ -198,17 +198,15 @@ impl<'s> Report<'s> {
         let offsets = origin.offsets.get_or_insert_with(|| offsets(text));
         let start = byte_of(text, offsets, place.index as usize);
         let rest = text.get(start..).unwrap_or_default();
-        // One line at most, without what only separates it from a comment.
+        // One line at most; the parser counts what separates a value from the next one to it.
         let line = rest.split(['\n', '\r']).next().unwrap_or_default();
         let wanted = line
             .char_indices()
             .nth(place.length.max(1) as usize)
             .map_or(line.len(), |(byte, _)| byte);
-        let length = line.get(..wanted).unwrap_or_default().trim_end().len();
-        let length = if length == 0 {
-            line.chars().next().map_or(0, char::len_utf8)
-        } else {
-            length
+        let length = match line.get(..wanted).map_or(0, value_length) {
+            0 => line.chars().next().map_or(0, char::len_utf8),
+            length => length,
         };
         Span {
             source: origin.source,
@@ -225,6 +223,22 @@ pub(crate) fn shortened(text: &str) -> &str {
     match text.char_indices().nth(48) {
         Some((end, _)) => text.get(..end).unwrap_or(text),
         None => text,
+    }
+}
+
+/// Bytes of a scalar at the start of a line, without blanks and a comment behind it.
+fn value_length(line: &str) -> usize {
+    match line.as_bytes() {
+        [quote @ (b'"' | b'\''), inner @ ..] => {
+            let mut escaped = false;
+            let end = inner.iter().position(|byte| {
+                let ends = byte == quote && !escaped;
+                escaped = *byte == b'\\' && *quote == b'"' && !escaped;
+                ends
+            });
+            end.map_or(line.len(), |end| end + 2)
+        }
+        _ => line.split(" #").next().unwrap_or_default().trim_end().len(),
     }
 }
 

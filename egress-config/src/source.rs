@@ -84,7 +84,12 @@ impl Sources {
         &self.texts
     }
 
-    fn read_path(&mut self, path: &Path) -> Result<(), ReadError> {
+    /// Reads one more file, or the files of one more directory.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_path(&mut self, path: &Path) -> Result<(), ReadError> {
         let failed = |path: &Path, error| ReadError::Io {
             path: path.to_owned(),
             error,

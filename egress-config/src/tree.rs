@@ -114,11 +114,6 @@ impl<'t> Tree<'t> {
         (!self.is_null(entry.value)).then_some(entry.value)
     }
 
-    /// Whether the value is a list.
-    pub(crate) fn is_sequence(&self, id: NodeId) -> bool {
-        matches!(self.node(id).content, Content::Sequence(_))
-    }
-
     /// Whether the value is `null`, `~` or nothing: the same as not written.
     pub(crate) fn is_null(&self, id: NodeId) -> bool {
         matches!(&self.node(id).content, Content::Scalar { text, plain: true }

@@ -142,7 +142,7 @@ fn dns_nat46_set() {
     // No list is left for replica 2: its flows are refused, not mapped to the self IP.
     assert_eq!(
         checked.plan(2).unwrap().snat.to_string(),
-        "pool egress_snatpool:"
+        "pool egress_snatpool: no address"
     );
     assert_eq!(
         checked.plan(4),

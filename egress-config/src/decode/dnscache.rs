@@ -54,7 +54,8 @@ impl Dnscache {
         let resolver = decoder.object(node, &path, NET_RESOLVER, identity.place);
         let mut zones = Vec::new();
         if let Some((node, path)) = decoder.nested(&resolver, "forwardZones") {
-            for (index, item) in decoder.items(node, &path).iter().enumerate() {
+            let items = decoder.items(node, &path, resolver.most("forwardZones"));
+            for (index, item) in items.iter().enumerate() {
                 zones.push(Zone::decode(
                     decoder,
                     *item,
@@ -84,8 +85,9 @@ impl Zone {
         let mut servers = Vec::new();
         let mut faulty = false;
         if let Some((node, path)) = decoder.nested(&zone, "nameServers") {
-            let items = decoder.items(node, &path);
-            faulty = !decoder.tree().is_sequence(node);
+            let most = zone.most("nameServers");
+            let items = decoder.items(node, &path, most);
+            faulty = !decoder.is_list(node, most);
             for (index, item) in items.iter().enumerate() {
                 let path = format!("{path}[{index}]");
                 let server = decoder.object(Some(*item), &path, NAME_SERVER, identity.place);

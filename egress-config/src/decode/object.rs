@@ -39,6 +39,14 @@ impl Object {
         self.slot(name).1.map(|entry| tree.node(entry.key).place)
     }
 
+    /// The most items that the table allows for a list.
+    pub(crate) fn most(&self, name: &str) -> usize {
+        match self.slot(name).0.map(|parameter| &parameter.shape) {
+            Some(Shape::List { most, .. }) => *most,
+            _ => 0,
+        }
+    }
+
     fn slot(&self, name: &str) -> (Option<&'static Parameter>, Option<Entry>) {
         self.table
             .iter()
@@ -222,17 +230,24 @@ impl<'d, 't, 's> Decoder<'d, 't, 's> {
         entry.map(|entry| (entry.value, format!("{}.{name}", object.path)))
     }
 
-    /// The items of a nested list.
-    pub(crate) fn items(&mut self, node: NodeId, path: &str) -> &'d [NodeId] {
+    /// The items of a nested list of at most `most`; none of a longer one.
+    pub(crate) fn items(&mut self, node: NodeId, path: &str, most: usize) -> &'d [NodeId] {
         let tree = self.tree;
-        match &tree.node(node).content {
-            Content::Sequence(items) => items,
-            Content::Scalar { .. } | Content::Mapping(_) => {
-                let fault = value::wrong_type(tree, node, "a list");
-                self.push(path, fault.at(tree.node(node).place));
-                &[]
+        let fault = match &tree.node(node).content {
+            Content::Sequence(items) if items.len() <= most => return items,
+            Content::Sequence(items) => {
+                let message = format!("{} items, where at most {most} are allowed", items.len());
+                Fault::new(Code::OutOfRange, message)
             }
-        }
+            Content::Scalar { .. } | Content::Mapping(_) => value::wrong_type(tree, node, "a list"),
+        };
+        self.push(path, fault.at(tree.node(node).place));
+        &[]
+    }
+
+    /// Whether [`items`](Self::items) has all items of the list.
+    pub(crate) fn is_list(&self, node: NodeId, most: usize) -> bool {
+        matches!(&self.tree.node(node).content, Content::Sequence(items) if items.len() <= most)
     }
 
     /// Reads items that are values; faulty ones are told of and left out.
@@ -266,11 +281,11 @@ impl<'d, 't, 's> Decoder<'d, 't, 's> {
             return Field::Absent;
         };
         let place = self.tree.node(node).place;
-        if !matches!(self.tree.node(node).content, Content::Sequence(_)) {
-            self.items(node, &path);
+        let most = object.most(name);
+        let items = self.items(node, &path, most);
+        if !self.is_list(node, most) {
             return Field::Faulty(place);
         }
-        let items = self.items(node, &path);
         Field::Given(Located {
             value: self.values(items, &path, read),
             place,
@@ -309,8 +324,8 @@ impl<'d, 't, 's> Decoder<'d, 't, 's> {
             | Shape::Ipv4
             | Shape::Ipv6
             | Shape::Ipv4Net
-            | Shape::Ipv6Net
-            | Shape::List(_)
+            | Shape::Nat64Prefix
+            | Shape::List { .. }
             | Shape::Object(_)
             | Shape::Anything => Ok(()),
         };

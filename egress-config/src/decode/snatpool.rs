@@ -6,7 +6,7 @@ use super::field::{Field, Listed};
 use super::object::Decoder;
 use super::{Identity, value};
 use crate::code::Code;
-use crate::parameter::SNATPOOL;
+use crate::parameter::{MOST_ADDRESSES, SNATPOOL};
 use crate::report::Finding;
 use crate::tree::{NodeId, Place};
 
@@ -41,8 +41,9 @@ impl Snatpool {
             faulty: true,
         };
         if let Some((node, path)) = decoder.nested(&spec, "addressList") {
-            pool.faulty = !decoder.tree().is_sequence(node);
-            let items = decoder.items(node, &path);
+            let most = spec.most("addressList");
+            pool.faulty = !decoder.is_list(node, most);
+            let items = decoder.items(node, &path, most);
             pool.read_lists(decoder, items, &path);
         }
         pool
@@ -60,8 +61,8 @@ impl Snatpool {
         }
         for (index, item) in items.iter().enumerate() {
             let path = format!("{path}[{index}]");
-            let addresses = decoder.items(*item, &path);
-            self.faulty |= !tree.is_sequence(*item);
+            let addresses = decoder.items(*item, &path, MOST_ADDRESSES);
+            self.faulty |= !decoder.is_list(*item, MOST_ADDRESSES);
             self.lists.push(decoder.values(addresses, &path, value::ip));
         }
     }

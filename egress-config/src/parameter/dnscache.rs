@@ -29,7 +29,10 @@ pub(crate) const DNSCACHE: &[Parameter] = &[
 pub(crate) const NET_RESOLVER: &[Parameter] = &[
     Parameter::new(
         "forwardZones",
-        Shape::List(&Shape::Object(FORWARD_ZONE)),
+        Shape::List {
+            of: &Shape::Object(FORWARD_ZONE),
+            most: 128,
+        },
         Effect::Plan("dns.zones"),
         "Zones and the servers that are asked about names in them. The longest matching zone \
          wins; names in no zone are refused.",
@@ -176,7 +179,10 @@ pub(crate) const FORWARD_ZONE: &[Parameter] = &[
     .required(),
     Parameter::new(
         "nameServers",
-        Shape::List(&Shape::Object(NAME_SERVER)),
+        Shape::List {
+            of: &Shape::Object(NAME_SERVER),
+            most: 32,
+        },
         Effect::Plan("dns.zones.servers"),
         "The servers of the zone, in the order in which they are tried. None: names of the zone \
          get SERVFAIL.",

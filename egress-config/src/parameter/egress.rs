@@ -45,7 +45,10 @@ pub(crate) const EGRESS: &[Parameter] = &[
     .default("false"),
     Parameter::new(
         "dnsNat46PoolIps",
-        Shape::List(&Shape::Ip),
+        Shape::List {
+            of: &Shape::Ip,
+            most: 256,
+        },
         Effect::Plan("dns.next_hops"),
         "The external DNS servers, and the routers through which servers are reached that are on \
          no VLAN's subnet.",
@@ -105,7 +108,7 @@ pub(crate) const EGRESS: &[Parameter] = &[
     .default("false"),
     Parameter::new(
         "nat64Ipv6Subnet",
-        Shape::Ipv6Net,
+        Shape::Nat64Prefix,
         Effect::Plan("nat64"),
         "The NAT64 prefix, of 32, 40, 48, 56, 64 or 96 bits (RFC 6052 section 2.2).",
     )
@@ -179,7 +182,10 @@ pub(crate) const VLANS: &[Parameter] = &[
 
 const VLAN_LIST: Parameter = Parameter::new(
     "vlanList",
-    Shape::List(&Shape::Text),
+    Shape::List {
+        of: &Shape::Text,
+        most: 256,
+    },
     Effect::Plan("vlans.enabled"),
     "VLANs, by spec.name, that disableListedVlans is about.",
 );

@@ -2,6 +2,9 @@
 
 use super::{Effect, Parameter, Shape};
 
+/// Most addresses of one replica.
+pub(crate) const MOST_ADDRESSES: usize = 1024;
+
 /// `spec` of an F5SPKSnatpool.
 pub(crate) const SNATPOOL: &[Parameter] = &[
     Parameter::new(
@@ -13,7 +16,7 @@ pub(crate) const SNATPOOL: &[Parameter] = &[
     .required(),
     Parameter::new(
         "addressList",
-        Shape::List(&Shape::List(&Shape::Ip)),
+        Shape::List { of: &Shape::List { of: &Shape::Ip, most: MOST_ADDRESSES }, most: 1024 },
         Effect::Plan("snat.addresses"),
         "One list of IPv4 and IPv6 addresses a replica: list i belongs to replica i.",
     )

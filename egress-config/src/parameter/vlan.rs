@@ -15,7 +15,10 @@ pub(crate) const VLAN: &[Parameter] = &[
     .required(),
     Parameter::new(
         "interfaces",
-        Shape::List(&Shape::Text),
+        Shape::List {
+            of: &Shape::Text,
+            most: 1024,
+        },
         Effect::Plan("vlans.interface"),
         "The interface, as \"1.1\": the first network attachment is 1.1, the second 1.2.",
     )
@@ -36,7 +39,10 @@ pub(crate) const VLAN: &[Parameter] = &[
     .default("false"),
     Parameter::new(
         "selfip_v4s",
-        Shape::List(&Shape::Ipv4),
+        Shape::List {
+            of: &Shape::Ipv4,
+            most: 1024,
+        },
         Effect::Plan("vlans.self_ips"),
         "IPv4 self IPs: address i belongs to replica i.",
     ),
@@ -48,7 +54,10 @@ pub(crate) const VLAN: &[Parameter] = &[
     ),
     Parameter::new(
         "selfip_v6s",
-        Shape::List(&Shape::Ipv6),
+        Shape::List {
+            of: &Shape::Ipv6,
+            most: 1024,
+        },
         Effect::Plan("vlans.self_ips"),
         "IPv6 self IPs: address i belongs to replica i.",
     ),
