@@ -168,3 +168,6 @@ impl Checked {
             .count()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,17 +168,17 @@ fn resource(
             .help(format!("write {GROUP}/v1, v2 or v3"));
         report.push(kind.name(), "apiVersion", finding);
     }
+    let Some(identity) = identity(tree, node, kind, kind_place, report) else {
+        into.incomplete = true;
+        return;
+    };
+    // Paths are told from the resource on, also of one that is an item of a list.
     let prefix = if path.is_empty() {
         String::new()
     } else {
         format!("{path}.")
     };
-    let Some(identity) = identity(tree, node, kind, kind_place, &prefix, report) else {
-        into.incomplete = true;
-        return;
-    };
     for duplicate in &tree.duplicates {
-        // Of a list, each item tells its own.
         if !duplicate.path.starts_with(&prefix) {
             continue;
         }
@@ -195,25 +195,24 @@ fn resource(
         report.push(&identity.label, path, finding);
     }
     let mut decoder = Decoder::new(tree, report, &identity.label);
-    decoder.known_keys(node, TOP, &prefix);
+    decoder.known_keys(node, TOP, "");
     let spec = tree.get(node, "spec");
-    let spec_path = format!("{prefix}spec");
     match kind {
         Kind::Egress => {
             into.egresses
-                .push(Egress::decode(&mut decoder, spec, &spec_path, &identity));
+                .push(Egress::decode(&mut decoder, spec, "spec", &identity));
         }
         Kind::Dnscache => {
             into.dnscaches
-                .push(Dnscache::decode(&mut decoder, spec, &spec_path, &identity));
+                .push(Dnscache::decode(&mut decoder, spec, "spec", &identity));
         }
         Kind::Snatpool => {
             into.snatpools
-                .push(Snatpool::decode(&mut decoder, spec, &spec_path, &identity));
+                .push(Snatpool::decode(&mut decoder, spec, "spec", &identity));
         }
         Kind::Vlan => into
             .vlans
-            .push(Vlan::decode(&mut decoder, spec, &spec_path, &identity)),
+            .push(Vlan::decode(&mut decoder, spec, "spec", &identity)),
     }
 }
 
@@ -233,17 +232,16 @@ fn identity(
     node: NodeId,
     kind: Kind,
     kind_place: Place,
-    prefix: &str,
     report: &mut Report<'_>,
 ) -> Option<Identity> {
     let metadata = tree.get(node, "metadata");
     let place = metadata.map_or(kind_place, |metadata| tree.node(metadata).place);
-    let path = format!("{prefix}metadata");
+    let path = "metadata";
     let Some(metadata) =
         metadata.filter(|metadata| matches!(tree.node(*metadata).content, Content::Mapping(_)))
     else {
         let finding = Finding::new(Code::MissingField, place, "metadata with a name is missing");
-        report.push(kind.name(), &path, finding);
+        report.push(kind.name(), path, finding);
         return None;
     };
     let mut part = |key: &str, fallback: Option<&str>| -> Option<(String, Place)> {

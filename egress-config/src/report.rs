@@ -145,6 +145,12 @@ impl<'s> Report<'s> {
         self.diagnostics.push((place, diagnostic));
     }
 
+    /// Whether a further error of this document is not listed: then its help need not be sought.
+    pub(crate) fn is_full(&self, place: Place) -> bool {
+        let of_document = self.documents.get(place.document as usize);
+        self.errors >= MOST || of_document.is_some_and(|origin| origin.errors >= MOST_PER_DOCUMENT)
+    }
+
     /// Errors are counted apart, so that nothing else can crowd out the first of them.
     fn count(&mut self, code: Code, place: Place) -> Room {
         if code.level() != Level::Error {

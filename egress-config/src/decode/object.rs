@@ -344,15 +344,13 @@ impl<'d, 't, 's> Decoder<'d, 't, 's> {
     fn unknown(&mut self, prefix: &str, key: NodeId, known: impl Iterator<Item = &'static str>) {
         let text = self.tree.text(key).unwrap_or_default();
         let place = self.tree.node(key).place;
-        let finding = Finding::new(
-            Code::UnknownField,
-            place,
-            format!("unknown field {}", shortened(text)),
-        );
-        let finding = match nearest(text, known) {
-            Some(near) => finding.help(format!("did you mean {near}?")),
-            None => finding,
-        };
+        let message = format!("unknown field {}", shortened(text));
+        let mut finding = Finding::new(Code::UnknownField, place, message);
+        if !self.report.is_full(place)
+            && let Some(near) = nearest(text, known)
+        {
+            finding = finding.help(format!("did you mean {near}?"));
+        }
         self.push(&format!("{prefix}{}", shortened(text)), finding);
     }
 }
