@@ -22,11 +22,7 @@ pub(crate) fn split(text: &str) -> Vec<Document<'_>> {
     let (mut start, mut first_line) = (skipped, 1);
     let mut directives_only = true;
     let (mut offset, mut line) = (skipped, 1);
-    for whole in text
-        .get(skipped..)
-        .unwrap_or_default()
-        .split_inclusive('\n')
-    {
+    while let Some(whole) = text.get(offset..).and_then(first_line_of) {
         let end = offset + whole.len();
         // A document with directives starts at the first of them, not at its marker.
         if is_marker(whole, "---") && !directives_only {
@@ -45,6 +41,19 @@ pub(crate) fn split(text: &str) -> Vec<Document<'_>> {
     }
     push(&mut documents, text, start, offset, first_line);
     documents
+}
+
+/// The first line with its break: CR LF, CR or LF (YAML 1.2.2 section 5.4).
+fn first_line_of(text: &str) -> Option<&str> {
+    if text.is_empty() {
+        return None;
+    }
+    let end = match text.bytes().position(|byte| matches!(byte, b'\r' | b'\n')) {
+        Some(at) if text.as_bytes().get(at..at + 2) == Some(b"\r\n") => at + 2,
+        Some(at) => at + 1,
+        None => text.len(),
+    };
+    text.get(..end)
 }
 
 fn is_marker(line: &str, marker: &str) -> bool {

@@ -35,6 +35,10 @@ fn documents_are_cut_at_markers() {
         [("a: 1\r\n", 1), ("---\r\nb: 2\r\n", 2)]
     );
     assert_eq!(
+        texts("a: 1\r---\rb: 2\r"),
+        [("a: 1\r", 1), ("---\rb: 2\r", 2)]
+    );
+    assert_eq!(
         texts("--- {a: 1}\n--- {b: 2}\n"),
         [("--- {a: 1}\n", 1), ("--- {b: 2}\n", 2)]
     );
