@@ -10,6 +10,10 @@ use crate::tree::Place;
 /// Values that are not the default, under a switch that is off.
 pub(super) fn combinations(resolved: &Resolved<'_>, report: &mut Report<'_>) {
     let egress = resolved.egress;
+    // A mistyped switch may have been meant to be on.
+    if egress.has_unknown {
+        return;
+    }
     let mut idle = |name: &str, place: Option<Place>, reason: &str| {
         let Some(place) = place else { return };
         let message = format!("{name} has no effect: {reason}");

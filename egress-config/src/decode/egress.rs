@@ -33,6 +33,8 @@ pub(crate) struct Egress {
     pub(crate) debug_log: Field<bool>,
     pub(crate) vlan_list: Field<Listed<String>>,
     pub(crate) disable_listed: Field<bool>,
+    /// Whether `spec` has fields that are no parameters.
+    pub(crate) has_unknown: bool,
     /// `spec.vlanList`, or where version v3 has it.
     pub(crate) vlan_list_path: &'static str,
 }
@@ -93,6 +95,7 @@ impl Egress {
             debug_log: decoder.boolean(&spec, "debugLogEnabled"),
             vlan_list,
             disable_listed,
+            has_unknown: spec.has_unknown(),
             vlan_list_path,
         }
     }

@@ -26,12 +26,19 @@ pub(crate) struct Object {
     table: &'static [Parameter],
     /// One a parameter of the table.
     slots: Vec<Option<Entry>>,
+    /// Whether it has other keys too: what seems to be absent may be meant by one of them.
+    unknown: bool,
 }
 
 impl Object {
     /// Of its first key.
     pub(crate) const fn place(&self) -> Place {
         self.place
+    }
+
+    /// Whether a key is not in the table.
+    pub(crate) const fn has_unknown(&self) -> bool {
+        self.unknown
     }
 
     /// Where the key of a parameter stands.
@@ -104,6 +111,7 @@ impl<'d, 't, 's> Decoder<'d, 't, 's> {
             place,
             table,
             slots: vec![None; table.len()],
+            unknown: false,
         };
         let entries = match node.map(|node| (node, &self.tree.node(node).content)) {
             Some((_, Content::Mapping(entries))) => entries.as_slice(),
@@ -127,6 +135,7 @@ impl<'d, 't, 's> Decoder<'d, 't, 's> {
                     }
                 }
                 None => {
+                    object.unknown = true;
                     let prefix = format!("{path}.");
                     self.unknown(&prefix, entry.key, table.iter().map(|known| known.name));
                 }

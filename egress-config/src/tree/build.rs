@@ -32,7 +32,7 @@ pub(crate) fn build<'t>(document: &Document<'t>, number: u32) -> Result<Tree<'t>
         match event {
             Ok((event, span)) => builder.take(event, span)?,
             Err(error) => {
-                let place = builder.place(*error.marker(), 1);
+                let place = builder.place(at(document.text, error.marker().index()), 1);
                 return Err(SyntaxFault {
                     place,
                     message: error.info().to_owned(),
@@ -52,6 +52,23 @@ pub(crate) fn build<'t>(document: &Document<'t>, number: u32) -> Result<Tree<'t>
         duplicates: builder.duplicates,
         nodes: builder.nodes,
     })
+}
+
+/// The line and column of a character. Errors at the end of a text are told on a line that is not
+/// there.
+fn at(text: &str, index: usize) -> Marker {
+    let before: Vec<char> = text.chars().take(index).collect();
+    let breaks = before
+        .windows(2)
+        .filter(|pair| *pair == ['\r', '\n'])
+        .count();
+    let ends = before.iter().filter(|c| matches!(c, '\r' | '\n')).count();
+    let column = before
+        .iter()
+        .rev()
+        .take_while(|c| !matches!(c, '\r' | '\n'))
+        .count();
+    Marker::new(before.len(), 1 + ends - breaks, column)
 }
 
 struct Builder<'t> {

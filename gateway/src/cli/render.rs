@@ -252,3 +252,6 @@ impl<'d> Line<'d> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
