@@ -39,6 +39,7 @@ pub fn check(sources: &Sources) -> Checked {
             }
         }
     }
+    identity::duplicates(&mut resources, &mut report);
     together(&resources, &mut report);
     Checked {
         diagnostics: report.finish(),

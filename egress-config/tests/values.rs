@@ -656,6 +656,9 @@ fn places_are_right_behind_other_letters() {
 fn an_unknown_field_has_no_follow_up() {
     let text = "apiVersion: k8s.f5net.com/v1\nkind: F5SPKEgress\nmetadata: {name: a}\n\
                 spec: {dnsNat46Enabeld: true, maxDNS46TTL: 9}\n";
-    let codes: Vec<&str> = findings(text).iter().map(|found| found.code.name()).collect();
+    let codes: Vec<&str> = findings(text)
+        .iter()
+        .map(|found| found.code.name())
+        .collect();
     assert_eq!(codes, ["no-vlan", "unknown-field"]);
 }

@@ -8,8 +8,9 @@ use crate::decode::{Identity, Located, Resources};
 use crate::report::{Finding, Report};
 use crate::tree::Place;
 
-/// Resources, `spec.name`s and egresses that are there twice.
-pub(super) fn unique(resources: &Resources, report: &mut Report<'_>) {
+/// Resources that are there twice. The first one counts; the others are left out, so that they earn
+/// no follow-up.
+pub(super) fn duplicates(resources: &mut Resources, report: &mut Report<'_>) {
     let Resources {
         egresses,
         dnscaches,
@@ -17,59 +18,57 @@ pub(super) fn unique(resources: &Resources, report: &mut Report<'_>) {
         vlans,
         incomplete: _,
     } = resources;
-    let identities = egresses
-        .iter()
-        .map(|egress| &egress.identity)
-        .chain(dnscaches.iter().map(|cache| &cache.identity))
-        .chain(snatpools.iter().map(|pool| &pool.identity))
-        .chain(vlans.iter().map(|vlan| &vlan.identity));
-    let mut seen: BTreeMap<&str, Place> = BTreeMap::new();
-    let mut repeated: BTreeSet<Place> = BTreeSet::new();
-    for identity in identities {
-        if let Some(first) = seen.get(identity.label.as_str()) {
-            repeated.insert(identity.place);
-            let message = format!("{} is there twice", identity.label);
-            let finding = Finding::new(Code::DuplicateResource, identity.place, message)
-                .related(*first, "first here");
-            report.push(&identity.label, "metadata.name", finding);
-        } else {
-            seen.insert(&identity.label, identity.place);
-        }
-    }
-    let mut namespaces: BTreeMap<&str, &Identity> = BTreeMap::new();
-    for identity in egresses.iter().map(|egress| &egress.identity) {
-        if repeated.contains(&identity.place) {
-            continue;
-        }
+    let mut seen: BTreeMap<String, Place> = BTreeMap::new();
+    let mut first = |identity: &Identity| {
+        let Some(place) = seen.get(&identity.label) else {
+            seen.insert(identity.label.clone(), identity.place);
+            return true;
+        };
+        let message = format!("{} is there twice", identity.label);
+        let finding = Finding::new(Code::DuplicateResource, identity.place, message)
+            .related(*place, "first here");
+        report.push(&identity.label, "metadata.name", finding);
+        false
+    };
+    egresses.retain(|egress| first(&egress.identity));
+    dnscaches.retain(|cache| first(&cache.identity));
+    snatpools.retain(|pool| first(&pool.identity));
+    vlans.retain(|vlan| first(&vlan.identity));
+}
+
+/// Egresses of one namespace, and `spec.name`s that are there twice.
+pub(super) fn unique(resources: &Resources, report: &mut Report<'_>) {
+    let mut namespaces: BTreeMap<&str, Place> = BTreeMap::new();
+    for identity in resources.egresses.iter().map(|egress| &egress.identity) {
         if let Some(first) = namespaces.get(identity.namespace.as_str()) {
             let message = format!("namespace {} has a second F5SPKEgress", identity.namespace);
             let finding = Finding::new(Code::SeveralEgresses, identity.place, message)
                 .help("keep one of the two, or move one to a namespace of its own")
-                .related(first.place, "the first one");
+                .related(*first, "the first one");
             report.push(&identity.label, "metadata.name", finding);
         } else {
-            namespaces.insert(&identity.namespace, identity);
+            namespaces.insert(&identity.namespace, identity.place);
         }
     }
-    let pools = snatpools
-        .iter()
-        .map(|pool| (&pool.identity, pool.name.given()));
-    spec_names(pools, &repeated, report);
-    let vlans = vlans.iter().map(|vlan| (&vlan.identity, vlan.name.given()));
-    spec_names(vlans, &repeated, report);
+    let pools = resources.snatpools.iter();
+    spec_names(
+        pools.map(|pool| (&pool.identity, pool.name.given())),
+        report,
+    );
+    let vlans = resources.vlans.iter();
+    spec_names(
+        vlans.map(|vlan| (&vlan.identity, vlan.name.given())),
+        report,
+    );
 }
 
 fn spec_names<'r>(
     names: impl Iterator<Item = (&'r Identity, Option<&'r Located<String>>)>,
-    repeated: &BTreeSet<Place>,
     report: &mut Report<'_>,
 ) {
     let mut seen: BTreeMap<(&str, &str), Place> = BTreeMap::new();
     for (identity, name) in names {
         let Some(name) = name else { continue };
-        if repeated.contains(&identity.place) {
-            continue;
-        }
         let key = (identity.namespace.as_str(), name.value.as_str());
         if let Some(first) = seen.get(&key) {
             let message = format!("spec.name {} is taken", name.value);
