@@ -60,6 +60,7 @@ fn together(resources: &Resources, report: &mut Report<'_>) {
         let resolved = index.resolve(egress);
         resolve::references(&resolved, resources, report);
         dns::cache(&resolved, report);
+        dns::reach(&resolved, report);
         subnet::slices(&resolved, report);
         subnet::overlaps(&resolved, report);
         snat::replicas(&resolved, report);

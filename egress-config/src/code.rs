@@ -111,6 +111,7 @@ codes! {
     Warning SelfIpsDifferFromReplicas "self-ips-differ-from-replicas" "A VLAN has not as many self IPs as there are replicas.",
     Warning AmbiguousCacheName "ambiguous-cache-name" "dnsCacheName matches several caches.",
     Warning ZoneWithoutNameserver "zone-without-nameserver" "A forward zone has no name server.",
+    Warning NameserverUnreachable "nameserver-unreachable" "No self IP outside has the IP version of a name server.",
     Warning NoEffect "no-effect" "The parameter changes nothing here.",
     Note PassedOver "passed-over" "A resource of another kind.",
     Note UnusedAddresses "unused-addresses" "Addresses of the DNS46 subnet that no replica hands out.",

@@ -11,6 +11,8 @@ use crate::tree::{Document, Place};
 /// input must not fill the memory.
 const MOST_PER_DOCUMENT: usize = 100;
 const MOST: usize = 20_000;
+/// Most replicas, names or addresses that a message lists.
+const LISTED: usize = 8;
 /// Characters between two remembered byte offsets of a document.
 const STRIDE: usize = 1024;
 
@@ -229,6 +231,17 @@ pub(crate) fn shortened(text: &str) -> &str {
     match text.char_indices().nth(48) {
         Some((end, _)) => text.get(..end).unwrap_or(text),
         None => text,
+    }
+}
+
+/// The first few, and how many more.
+pub(crate) fn listed(items: impl Iterator<Item = String>, separator: &str) -> String {
+    let mut items = items;
+    let named: Vec<String> = items.by_ref().take(LISTED).collect();
+    let text = named.join(separator);
+    match items.count() {
+        0 => text,
+        more => format!("{text} and {more} more"),
     }
 }
 

@@ -282,6 +282,24 @@ fn servers_and_their_next_hops() {
 }
 
 #[test]
+fn cache_sizes_and_default_zones() {
+    let text = "\
+apiVersion: k8s.f5net.com/v3
+kind: F5SPKEgress
+metadata: {name: egress}
+spec: {nat64Enabled: true, dnsCacheName: cache}
+---
+apiVersion: k8s.f5net.com/v3
+kind: F5SPKDnscache
+metadata: {name: cache}
+spec: {netResolver: {msgCacheSize: 4096, negCacheSize: 512, answerDefaultZones: true}}
+";
+    let dns = checked(text).plan(0).unwrap().dns.unwrap();
+    assert_eq!((dns.message_bytes, dns.negative_bytes), (4096, 512));
+    assert!(dns.answer_default_zones && dns.zones.is_empty());
+}
+
+#[test]
 fn vlans_reach_the_plan() {
     let plan = plan("dualStackEnabled: true");
     let vlans: Vec<String> = plan

@@ -34,6 +34,30 @@ fn committed_files_are_what_the_tables_give() {
     );
 }
 
+/// Each parameter names a test, and the test is there.
+#[test]
+fn the_page_names_tests_that_exist() {
+    let sources =
+        ["plan.rs", "together.rs"].map(|file| root().join("egress-config/tests").join(file));
+    let tests: String = sources
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let mut rows = 0;
+    for row in schema::parameters_page()
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+    {
+        let test = row.split(" | ").nth(4).unwrap().trim_matches('`');
+        assert!(
+            !test.is_empty() && tests.contains(&format!("fn {test}()")),
+            "{row}"
+        );
+        rows += 1;
+    }
+    assert!(rows >= 60, "{rows}");
+}
+
 /// All documents of a text as JSON values; enough of YAML's core schema for these tests.
 fn documents(text: &str) -> Vec<Value> {
     enum Open {

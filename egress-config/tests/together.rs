@@ -456,7 +456,7 @@ fn parameters_without_effect() {
     let cache = resource(
         "F5SPKDnscache",
         "other",
-        "netResolver: {nameserverTTL: 901, useTcp: false, maxConcurrentTcp: 20}",
+        "netResolver: {forwardZones: [{forwardZone: ., nameServers: [{ipAddress: 192.0.2.1}]}], nameserverTTL: 901, useTcp: false, maxConcurrentTcp: 20}",
     );
     assert_eq!(
         told(&[&cache]),
@@ -515,6 +515,18 @@ fn zones_without_servers_are_told_once() {
         "cache",
         "netResolver: {forwardZones: [{forwardZone: a}, {forwardZone: b, nameServers: []}, \
          {forwardZone: A., nameServers: [{ipAddress: 192.0.2.1}]}]}",
+    );
+    let none = |spec: &str| told(&[&resource("F5SPKDnscache", "cache", spec)]);
+    let refused = ["zone-without-nameserver: no forward zone: every name is refused"];
+    assert_eq!(none(""), refused);
+    assert_eq!(none("netResolver: {forwardZones: []}"), refused);
+    assert_eq!(
+        none("netResolver: []"),
+        ["wrong-type: wanted a mapping, found a list"]
+    );
+    assert_eq!(
+        none("netResolver: {forwardzones: []}"),
+        ["unknown-field: unknown field forwardzones"]
     );
     assert_eq!(
         told(&[&cache]),

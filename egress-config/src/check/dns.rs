@@ -5,8 +5,8 @@ use core::net::IpAddr;
 
 use super::Resolved;
 use crate::code::Code;
-use crate::decode::{Dnscache, Resources};
-use crate::report::{Finding, Report};
+use crate::decode::{Dnscache, Resources, Vlan};
+use crate::report::{Finding, Report, listed};
 use crate::tree::Place;
 
 /// Zones that are there twice or have no server.
@@ -33,9 +33,15 @@ pub(super) fn zones(resources: &Resources, report: &mut Report<'_>) {
                 seen.insert(&name.value, name.place);
             }
         }
+        if cache.zones.is_empty() && !cache.faulty {
+            let message = "no forward zone: every name is refused";
+            let finding = Finding::new(Code::ZoneWithoutNameserver, cache.identity.place, message)
+                .help("list forwardZones; . stands for all names");
+            report.push(label, "spec.netResolver.forwardZones", finding);
+        }
         if let Some((place, path, _)) = empty.first() {
-            let names: Vec<&str> = empty.iter().map(|(_, _, name)| *name).take(8).collect();
-            let message = format!("no name server: names in {} get SERVFAIL", names.join(", "));
+            let names = listed(empty.iter().map(|(_, _, name)| (*name).to_owned()), ", ");
+            let message = format!("no name server: names in {names} get SERVFAIL");
             let finding = Finding::new(Code::ZoneWithoutNameserver, *place, message)
                 .help("list nameServers, or leave the zone out");
             report.push(label, path, finding);
@@ -79,19 +85,11 @@ pub(super) fn servers(egresses: &[Resolved<'_>], report: &mut Report<'_>) {
         let outside = outside(cache, &pool);
         if let Some((place, path, _)) = outside.first() {
             told.insert(cache.identity.place);
-            let mut names: Vec<String> = outside.iter().map(|(_, _, ip)| ip.to_string()).collect();
-            names.dedup();
-            let more = names.len().saturating_sub(8);
-            names.truncate(8);
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            };
+            let addresses: BTreeSet<IpAddr> = outside.iter().map(|(_, _, ip)| *ip).collect();
             let message = format!(
-                "not in dnsNat46PoolIps of {}: {}{more}",
+                "not in dnsNat46PoolIps of {}: {}",
                 egress.egress.identity.label,
-                names.join(", ")
+                listed(addresses.iter().map(IpAddr::to_string), ", ")
             );
             let mut finding = Finding::new(Code::NameserverNotInPool, *place, message)
                 .help("add it to dnsNat46PoolIps");
@@ -101,6 +99,48 @@ pub(super) fn servers(egresses: &[Resolved<'_>], report: &mut Report<'_>) {
             report.push(&cache.identity.label, path, finding);
         }
     }
+}
+
+/// Name servers of a family that no external self IP has: queries leave from self IPs alone.
+pub(super) fn reach(egress: &Resolved<'_>, report: &mut Report<'_>) {
+    let Some(cache) = egress.cache.filter(|_| egress.dns()) else {
+        return;
+    };
+    // Without an external VLAN, or with a faulty one, nothing is known.
+    if egress.external_vlans().next().is_none() || !egress.self_ips_are_known() {
+        return;
+    }
+    let has = |ipv4: bool| {
+        egress
+            .external_vlans()
+            .flat_map(Vlan::all_self_ips)
+            .any(|ip| ip.value.is_ipv4() == ipv4)
+    };
+    let (ipv4, ipv6) = (has(true), has(false));
+    let servers = cache.zones.iter().flat_map(|zone| &zone.servers);
+    let mut unreachable = servers
+        .filter_map(|server| server.address.given())
+        .filter(|address| {
+            if address.value.is_ipv4() {
+                !ipv4
+            } else {
+                !ipv6
+            }
+        })
+        .peekable();
+    let Some(place) = unreachable.peek().map(|address| address.place) else {
+        return;
+    };
+    let addresses: BTreeSet<IpAddr> = unreachable.map(|address| address.value).collect();
+    let names = listed(addresses.iter().map(IpAddr::to_string), ", ");
+    let message = format!("the external VLANs have no self IP to ask {names} from");
+    let finding = Finding::new(Code::NameserverUnreachable, place, message)
+        .help("such servers are passed over: add self IPs of their IP version");
+    report.push(
+        &cache.identity.label,
+        "spec.netResolver.forwardZones",
+        finding,
+    );
 }
 
 fn outside(cache: &Dnscache, pool: &BTreeSet<IpAddr>) -> Vec<(Place, String, IpAddr)> {

@@ -158,6 +158,15 @@ impl Resolved<'_> {
             .filter(|vlan| vlan.internal.or(false))
     }
 
+    /// Whether no VLAN has a fault that hides a self IP or the side that it is on.
+    pub(crate) fn self_ips_are_known(&self) -> bool {
+        self.vlans.iter().all(|vlan| {
+            !vlan.internal.is_faulty()
+                && vlan.self_ipv4s.is_complete()
+                && vlan.self_ipv6s.is_complete()
+        })
+    }
+
     /// `maxTmmReplicas`; where it is absent, 1 if the subnet must be divided, else as many as
     /// there are self IPs outside.
     pub(crate) fn replicas(&self) -> u32 {

@@ -6,11 +6,8 @@ use core::net::IpAddr;
 use super::Resolved;
 use crate::code::Code;
 use crate::decode::{Resources, SnatType, Snatpool};
-use crate::report::{Finding, Report};
+use crate::report::{Finding, Report, listed};
 use crate::tree::Place;
-
-/// Most replicas or addresses that a message names.
-const NAMED: usize = 8;
 
 /// Addresses that are in two lists, or are self IPs as well; and private ones.
 pub(super) fn pools(resources: &Resources, report: &mut Report<'_>) {
@@ -142,13 +139,7 @@ fn lists(egress: &Resolved<'_>, pool: &Snatpool, report: &mut Report<'_>) {
 /// Automap takes the external VLANs' self IPs; without such a VLAN, that has been told.
 fn automap(egress: &Resolved<'_>, report: &mut Report<'_>) {
     let mut vlans = egress.external_vlans().peekable();
-    if vlans.peek().is_none()
-        || egress.vlans.iter().any(|vlan| {
-            vlan.internal.is_faulty()
-                || !vlan.self_ipv4s.is_complete()
-                || !vlan.self_ipv6s.is_complete()
-        })
-    {
+    if vlans.peek().is_none() || !egress.self_ips_are_known() {
         return;
     }
     let (ipv4s, ipv6s) = vlans.fold((0, 0), |(ipv4s, ipv6s), vlan| {
@@ -205,16 +196,5 @@ fn is_private(address: IpAddr) -> bool {
             address.is_private() || shared
         }
         IpAddr::V6(address) => address.is_unique_local(),
-    }
-}
-
-/// The first few, and how many more.
-fn listed(items: impl Iterator<Item = String>, separator: &str) -> String {
-    let mut items = items;
-    let named: Vec<String> = items.by_ref().take(NAMED).collect();
-    let text = named.join(separator);
-    match items.count() {
-        0 => text,
-        more => format!("{text} and {more} more"),
     }
 }

@@ -14,6 +14,8 @@ use crate::tree::{NodeId, Place};
 pub(crate) struct Dnscache {
     pub(crate) identity: Identity,
     pub(crate) zones: Vec<Zone>,
+    /// There may be zones that could not be read: it has been told of.
+    pub(crate) faulty: bool,
     pub(crate) message_bytes: Field<u64>,
     pub(crate) negative_bytes: Field<u64>,
     pub(crate) answer_default_zones: Field<bool>,
@@ -53,8 +55,14 @@ impl Dnscache {
         };
         let resolver = decoder.object(node, &path, NET_RESOLVER, identity.place);
         let mut zones = Vec::new();
+        let mut faulty = spec.has_unknown()
+            || spec.is_faulty()
+            || resolver.has_unknown()
+            || resolver.is_faulty();
         if let Some((node, path)) = decoder.nested(&resolver, "forwardZones") {
-            let items = decoder.items(node, &path, resolver.most("forwardZones"));
+            let most = resolver.most("forwardZones");
+            let items = decoder.items(node, &path, most);
+            faulty |= !decoder.is_list(node, most);
             for (index, item) in items.iter().enumerate() {
                 zones.push(Zone::decode(
                     decoder,
@@ -67,6 +75,7 @@ impl Dnscache {
         Self {
             identity: identity.clone(),
             zones,
+            faulty,
             message_bytes: decoder.integer(&resolver, "msgCacheSize"),
             negative_bytes: decoder.integer(&resolver, "negCacheSize"),
             answer_default_zones: decoder.boolean(&resolver, "answerDefaultZones"),

@@ -28,6 +28,8 @@ pub(crate) struct Object {
     slots: Vec<Option<Entry>>,
     /// Whether it has other keys too: what seems to be absent may be meant by one of them.
     unknown: bool,
+    /// Whether it is no mapping.
+    faulty: bool,
 }
 
 impl Object {
@@ -39,6 +41,11 @@ impl Object {
     /// Whether a key is not in the table.
     pub(crate) const fn has_unknown(&self) -> bool {
         self.unknown
+    }
+
+    /// Whether there is something that is no mapping.
+    pub(crate) const fn is_faulty(&self) -> bool {
+        self.faulty
     }
 
     /// Where the key of a parameter stands.
@@ -112,12 +119,14 @@ impl<'d, 't, 's> Decoder<'d, 't, 's> {
             table,
             slots: vec![None; table.len()],
             unknown: false,
+            faulty: false,
         };
         let entries = match node.map(|node| (node, &self.tree.node(node).content)) {
             Some((_, Content::Mapping(entries))) => entries.as_slice(),
             Some((node, Content::Scalar { .. } | Content::Sequence(_))) => {
                 let fault = value::wrong_type(self.tree, node, "a mapping");
                 self.push(path, fault.at(place));
+                object.faulty = true;
                 return object;
             }
             None => &[],
