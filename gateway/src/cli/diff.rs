@@ -97,3 +97,6 @@ fn changes(old: &[Plan], new: &[Plan]) -> Vec<(Change, Vec<u32>)> {
     }
     changes
 }
+
+#[cfg(test)]
+mod tests;

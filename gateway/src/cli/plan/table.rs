@@ -208,3 +208,6 @@ fn replica(text: &mut String, plan: &Plan) -> std::fmt::Result {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
