@@ -53,7 +53,7 @@ pub struct Span {
     /// Column in characters, from 1.
     pub column: u32,
     /// The same place as byte range of the text; never empty but at the end of the text, and
-    /// never past the end of its first line.
+    /// never past the end of its first line, and of 1,000 characters at most.
     pub range: Range<usize>,
 }
 

@@ -13,6 +13,8 @@ const MOST_PER_DOCUMENT: usize = 100;
 const MOST: usize = 20_000;
 /// Most replicas, names or addresses that a message lists.
 const LISTED: usize = 8;
+/// Most characters of a range.
+const LONGEST_RANGE: usize = 1000;
 /// Characters between two remembered byte offsets of a document.
 const STRIDE: usize = 1024;
 
@@ -207,12 +209,15 @@ impl<'s> Report<'s> {
         let start = byte_of(text, offsets, place.index as usize);
         let rest = text.get(start..).unwrap_or_default();
         // One line at most; the parser counts what separates a value from the next one to it.
-        let line = rest.split(['\n', '\r']).next().unwrap_or_default();
-        let wanted = line
+        let wanted = (place.length.max(1) as usize).min(LONGEST_RANGE);
+        let end = rest
             .char_indices()
-            .nth(place.length.max(1) as usize)
-            .map_or(line.len(), |(byte, _)| byte);
-        let length = match line.get(..wanted).map_or(0, value_length) {
+            .take(wanted)
+            .take_while(|(_, c)| !matches!(c, '\n' | '\r'))
+            .last()
+            .map_or(0, |(byte, c)| byte + c.len_utf8());
+        let line = rest.get(..end).unwrap_or_default();
+        let length = match value_length(line) {
             0 => line.chars().next().map_or(0, char::len_utf8),
             length => length,
         };

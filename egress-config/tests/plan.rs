@@ -400,6 +400,43 @@ fn a_changed_subnet_is_refused_under_live_mappings() {
 }
 
 #[test]
+fn a_vlan_that_goes_on_keeps_its_flows() {
+    let with = |old: &str, new: &str| {
+        let spec = "  {}\n";
+        let text = format!(
+            "apiVersion: k8s.f5net.com/v1\nkind: F5SPKEgress\n\
+             metadata: {{name: egress, namespace: ns}}\nspec:\n{spec}---\n{VLANS}"
+        );
+        let (old, new) = (text.clone(), text.replace(old, new));
+        let diff = checked(&old)
+            .plan(0)
+            .unwrap()
+            .diff(&checked(&new).plan(0).unwrap());
+        diff.changes
+            .first()
+            .map(|change| (change.field.clone(), change.effect))
+            .unwrap()
+    };
+    let internal = |effect| ("vlans.internal".to_owned(), effect);
+    assert_eq!(
+        with("mtu: 9000", "mtu: 1500"),
+        internal(ChangeEffect::NewOnly)
+    );
+    assert_eq!(
+        with("tag: 7", "tag: 8"),
+        internal(ChangeEffect::FlowsRunOut)
+    );
+    assert_eq!(
+        with("['1.1']", "['1.3']"),
+        internal(ChangeEffect::FlowsRunOut)
+    );
+    assert_eq!(
+        with("[10.244.0.2, ", "[10.244.0.9, "),
+        internal(ChangeEffect::FlowsRunOut)
+    );
+}
+
+#[test]
 fn each_change_tells_what_it_does() {
     let effect = |old: &str, new: &str| -> Vec<(String, ChangeEffect)> {
         let diff = plan(old).diff(&plan(new));

@@ -92,6 +92,26 @@ fn cache_names_are_matched_against_the_caches_that_there_are() {
     );
 }
 
+/// A pool belongs to the gateway of its namespace.
+#[test]
+fn pools_are_of_the_own_namespace() {
+    let spec = "name: pool, addressList: [[192.0.2.1]]";
+    let other = resource_in("other", "F5SPKSnatpool", "one", spec);
+    let found = findings(&[&egress("egressSnatpool: pool"), &other]);
+    let missing = found
+        .iter()
+        .find(|found| found.code.name() == "missing-reference")
+        .unwrap();
+    assert_eq!(
+        missing.message,
+        "there is no F5SPKSnatpool with spec.name pool"
+    );
+    assert_eq!(
+        missing.help.as_deref(),
+        Some("other/one is in another namespace")
+    );
+}
+
 #[test]
 fn what_seems_absent_may_stand_in_an_unreadable_document() {
     let egress = egress("egressSnatpool: pool, dnsNat46Enabled: true, dnsCacheName: cache");

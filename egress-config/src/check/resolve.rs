@@ -13,6 +13,8 @@ pub(crate) struct Index<'r> {
     /// By `spec.name`, then namespace.
     pools: BTreeMap<(&'r str, &'r str), &'r Snatpool>,
     vlans: BTreeMap<&'r str, Vec<&'r Vlan>>,
+    /// No pool has a faulty `spec.name`, which may be any.
+    all_named: bool,
 }
 
 /// An egress and what it refers to.
@@ -20,11 +22,22 @@ pub(crate) struct Resolved<'r> {
     pub(crate) egress: &'r Egress,
     /// The SNAT pool that it names; its addresses are used only by [`SnatType::Snatpool`].
     pub(crate) pool: Option<&'r Snatpool>,
+    /// Where there is no such pool: why it may not be missing, or who has one.
+    missing_pool: MissingPool<'r>,
     pub(crate) cache: Option<&'r Dnscache>,
     /// Further caches that its `dnsCacheName` could mean.
     other_caches: Vec<&'r Dnscache>,
     /// The VLANs of its namespace, by resource name.
     pub(crate) vlans: Vec<&'r Vlan>,
+}
+
+/// What is known of a pool that is not there.
+enum MissingPool<'r> {
+    /// A pool whose own name is faulty may be it.
+    Faulty,
+    /// Another namespace has one of this name.
+    Elsewhere(&'r Snatpool),
+    Nowhere,
 }
 
 impl<'r> Index<'r> {
@@ -33,6 +46,10 @@ impl<'r> Index<'r> {
             resources,
             caches: BTreeMap::new(),
             pools: BTreeMap::new(),
+            all_named: resources
+                .snatpools
+                .iter()
+                .all(|pool| pool.name.value().is_some()),
             vlans: BTreeMap::new(),
         };
         for cache in &resources.dnscaches {
@@ -77,25 +94,23 @@ impl<'r> Index<'r> {
             .value()
             .map_or_else(Vec::new, |name| self.caches(namespace, name));
         let cache = (!caches.is_empty()).then(|| caches.remove(0));
+        let pool_name = egress.snatpool.value().map(String::as_str);
         Resolved {
             egress,
-            pool: egress
-                .snatpool
-                .value()
-                .and_then(|name| self.pool(namespace, name)),
+            pool: pool_name.and_then(|name| self.pools.get(&(name, namespace)).copied()),
+            missing_pool: pool_name.map_or(MissingPool::Nowhere, |name| self.missing_pool(name)),
             cache,
             other_caches: caches,
             vlans: self.vlans.get(namespace).cloned().unwrap_or_default(),
         }
     }
 
-    /// The pool with this `spec.name`: of the own namespace, else of the first that has it.
-    fn pool(&self, namespace: &str, name: &str) -> Option<&'r Snatpool> {
-        if let Some(pool) = self.pools.get(&(name, namespace)) {
-            return Some(pool);
+    fn missing_pool(&self, name: &str) -> MissingPool<'r> {
+        match self.pools.range((name, "")..).next() {
+            Some(((found, _), pool)) if *found == name => MissingPool::Elsewhere(pool),
+            _ if self.all_named => MissingPool::Nowhere,
+            _ => MissingPool::Faulty,
         }
-        let ((found, _), pool) = self.pools.range((name, "")..).next()?;
-        (*found == name).then_some(*pool)
     }
 
     /// The caches that `name` can mean: the one of this name in the own namespace, then those for
@@ -187,25 +202,27 @@ impl Resolved<'_> {
 pub(crate) fn references(resolved: &Resolved<'_>, resources: &Resources, report: &mut Report<'_>) {
     let egress = resolved.egress;
     let label = egress.identity.label.as_str();
-    let mut missing = |place, path: &str, what: &str, name: &str| {
-        if !resources.incomplete {
-            let message = format!("there is no {what} {}", shortened(name));
-            report.push(
-                label,
-                path,
-                Finding::new(Code::MissingReference, place, message),
-            );
+    let mut missing = |place, path: &str, what: &str, name: &str, elsewhere: Option<String>| {
+        if resources.incomplete {
+            return;
         }
+        let message = format!("there is no {what} {}", shortened(name));
+        let mut finding = Finding::new(Code::MissingReference, place, message);
+        if let Some(elsewhere) = elsewhere {
+            finding = finding.help(format!("{elsewhere} is in another namespace"));
+        }
+        report.push(label, path, finding);
     };
     if let (Some(name), None) = (egress.snatpool.given(), resolved.pool) {
-        // A pool whose own name is faulty may be the one.
-        if resources
-            .snatpools
-            .iter()
-            .all(|pool| pool.name.value().is_some())
-        {
-            let what = "F5SPKSnatpool with spec.name";
-            missing(name.place, "spec.egressSnatpool", what, &name.value);
+        let what = "F5SPKSnatpool with spec.name";
+        let path = "spec.egressSnatpool";
+        match resolved.missing_pool {
+            MissingPool::Faulty => {}
+            MissingPool::Elsewhere(pool) => {
+                let elsewhere = Some(pool.identity.qualified());
+                missing(name.place, path, what, &name.value, elsewhere);
+            }
+            MissingPool::Nowhere => missing(name.place, path, what, &name.value, None),
         }
     }
     if let (Some(name), None) = (egress.cache.given(), resolved.cache) {
@@ -214,6 +231,7 @@ pub(crate) fn references(resolved: &Resolved<'_>, resources: &Resources, report:
             "spec.dnsCacheName",
             "F5SPKDnscache",
             &name.value,
+            None,
         );
     }
     if !resolved.vlans.is_empty()
@@ -234,6 +252,7 @@ pub(crate) fn references(resolved: &Resolved<'_>, resources: &Resources, report:
                     &path,
                     "F5SPKVlan with spec.name",
                     &listed.value,
+                    None,
                 );
             }
         }

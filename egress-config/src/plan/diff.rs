@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use super::{Dns46Plan, DnsPlan, Plan, Snat};
+use super::{Dns46Plan, DnsPlan, Plan, Snat, VlanPlan};
 
 /// All differences between two plans of one replica.
 #[non_exhaustive]
@@ -305,12 +305,8 @@ impl Diff {
     }
 
     fn vlans(&mut self, old: &Plan, new: &Plan) {
-        let find = |plan: &Plan, name: &str| {
-            plan.vlans
-                .iter()
-                .find(|vlan| vlan.name == name)
-                .map(ToString::to_string)
-        };
+        let find =
+            |plan: &Plan, name: &str| plan.vlans.iter().find(|vlan| vlan.name == name).cloned();
         let mut names: Vec<&str> = old
             .vlans
             .iter()
@@ -321,9 +317,10 @@ impl Diff {
         names.dedup();
         for name in names {
             let (before, after) = (find(old, name), find(new, name));
-            let effect = match before {
-                Some(_) => ChangeEffect::FlowsRunOut,
-                None => ChangeEffect::NewOnly,
+            let effect = match (&before, &after) {
+                (None, _) => ChangeEffect::NewOnly,
+                (Some(before), Some(after)) if before.is_kept_by(after) => ChangeEffect::NewOnly,
+                (Some(_), _) => ChangeEffect::FlowsRunOut,
             };
             let field = format!("vlans.{name}");
             self.note(
@@ -333,6 +330,28 @@ impl Diff {
                 effect,
             );
         }
+    }
+}
+
+impl VlanPlan {
+    /// Whether a flow over this VLAN can go on over the other one.
+    fn is_kept_by(&self, other: &Self) -> bool {
+        let Self {
+            name: _,
+            internal,
+            enabled,
+            interface,
+            tag,
+            self_ips,
+            networks,
+            mtu: _,
+        } = self;
+        *internal == other.internal
+            && (!*enabled || other.enabled)
+            && *interface == other.interface
+            && *tag == other.tag
+            && self_ips.iter().all(|ip| other.self_ips.contains(ip))
+            && networks.iter().all(|net| other.networks.contains(net))
     }
 }
 

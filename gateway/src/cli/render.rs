@@ -21,7 +21,7 @@ pub(crate) enum Format {
 
 /// Two places in one text are shown in one snippet up to this distance.
 const NEAR_LINES: u32 = 30;
-/// A longer line is not shown.
+/// A longer line, in bytes, is not shown.
 const LONGEST_LINE: usize = 1000;
 
 /// Prints findings, and after those for people how many there are.
@@ -183,12 +183,24 @@ struct Excerpt<'s> {
 impl<'s> Excerpt<'s> {
     fn around(sources: &'s Sources, span: &'s Span) -> Option<Self> {
         let text = sources.text(span.source)?;
-        let start = text
-            .get(..span.range.start)?
-            .rfind('\n')
-            .map_or(0, |at| at + 1);
-        let rest = text.get(span.range.end..)?;
-        let end = rest.find('\n').map_or(text.len(), |at| span.range.end + at);
+        // Looked for as far as a line that is shown may reach.
+        let before = text.as_bytes().get(..span.range.start)?;
+        let near = before.len().saturating_sub(LONGEST_LINE);
+        let start = match before.iter().skip(near).rposition(|byte| *byte == b'\n') {
+            Some(at) => near + at + 1,
+            None if near == 0 => 0,
+            None => return None,
+        };
+        let rest = text.as_bytes().get(span.range.end..)?;
+        let end = match rest
+            .iter()
+            .take(LONGEST_LINE)
+            .position(|byte| *byte == b'\n')
+        {
+            Some(at) => span.range.end + at,
+            None if rest.len() <= LONGEST_LINE => text.len(),
+            None => return None,
+        };
         let lines = text.get(start..end)?;
         (lines.len() <= LONGEST_LINE).then_some(Self {
             source: span.source,
