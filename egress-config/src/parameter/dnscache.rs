@@ -31,7 +31,7 @@ pub(crate) const NET_RESOLVER: &[Parameter] = &[
         "forwardZones",
         Shape::List {
             of: &Shape::Object(FORWARD_ZONE),
-            most: 128,
+            most: 100,
         },
         Effect::Plan("dns.zones"),
         "Zones and the servers that are asked about names in them. The longest matching zone \
