@@ -1,0 +1,1 @@
+//! Identifications of IPv4 packets.
