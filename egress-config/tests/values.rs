@@ -547,6 +547,11 @@ fn resources_say_who_they_are() {
     );
     assert_eq!(codes("some: mapping\n"), ["1:1 passed-over"]);
     assert_eq!(codes("[]\n"), ["1:1 wrong-type"]);
+    assert_eq!(codes("apiVersion: [v1]\nkind: Pod\n"), ["1:1 wrong-type"]);
+    assert_eq!(codes("apiVersion: v1\nkind: List\n"), ["2:7 passed-over"]);
+    let list =
+        "{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: List, items: []}, null, 5]}";
+    assert_eq!(codes(list), ["1:38 passed-over", "1:85 wrong-type"]);
     assert_eq!(
         codes(
             "apiVersion: k8s.f5net.com/v4\nkind: F5SPKVlan\nmetadata: {name: a}\nspec: {name: v, interfaces: ['1.1']}\n"

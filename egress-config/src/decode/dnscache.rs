@@ -44,10 +44,9 @@ impl Dnscache {
     pub(super) fn decode(
         decoder: &mut Decoder<'_, '_, '_>,
         spec: Option<NodeId>,
-        path: &str,
         identity: &Identity,
     ) -> Self {
-        let spec = decoder.object(spec, path, DNSCACHE, identity.place);
+        let spec = decoder.object(spec, "spec", DNSCACHE, identity.place);
         decoder.word(&spec, "cacheType", Code::UnsupportedCacheType);
         let (node, path) = match decoder.nested(&spec, "netResolver") {
             Some((node, path)) => (Some(node), path),

@@ -51,10 +51,9 @@ impl Egress {
     pub(super) fn decode(
         decoder: &mut Decoder<'_, '_, '_>,
         spec: Option<NodeId>,
-        path: &str,
         identity: &Identity,
     ) -> Self {
-        let spec = decoder.object(spec, path, EGRESS, identity.place);
+        let spec = decoder.object(spec, "spec", EGRESS, identity.place);
         let (mut vlan_list, mut disable_listed) = (
             decoder.names(&spec, "vlanList"),
             decoder.boolean(&spec, "disableListedVlans"),

@@ -27,10 +27,9 @@ impl Snatpool {
     pub(super) fn decode(
         decoder: &mut Decoder<'_, '_, '_>,
         spec: Option<NodeId>,
-        path: &str,
         identity: &Identity,
     ) -> Self {
-        let spec = decoder.object(spec, path, SNATPOOL, identity.place);
+        let spec = decoder.object(spec, "spec", SNATPOOL, identity.place);
         let mut pool = Self {
             identity: identity.clone(),
             name: decoder.name(&spec, "name"),

@@ -32,10 +32,9 @@ impl Vlan {
     pub(super) fn decode(
         decoder: &mut Decoder<'_, '_, '_>,
         spec: Option<NodeId>,
-        path: &str,
         identity: &Identity,
     ) -> Self {
-        let spec = decoder.object(spec, path, VLAN, identity.place);
+        let spec = decoder.object(spec, "spec", VLAN, identity.place);
         let vlan = Self {
             identity: identity.clone(),
             name: decoder.name(&spec, "name"),
