@@ -50,23 +50,32 @@ impl Object {
 
     /// Where the key of a parameter stands.
     pub(crate) fn key_place(&self, tree: &Tree<'_>, name: &str) -> Option<Place> {
-        self.slot(name).1.map(|entry| tree.node(entry.key).place)
+        self.slot(name).map(|entry| tree.node(entry.key).place)
     }
 
     /// The most items that the table allows for a list.
     pub(crate) fn most(&self, name: &str) -> usize {
-        match self.slot(name).0.map(|parameter| &parameter.shape) {
-            Some(Shape::List { most, .. }) => *most,
-            _ => 0,
+        if let Some(Shape::List { most, .. }) = self.shape(name) {
+            *most
+        } else {
+            0
         }
     }
 
-    fn slot(&self, name: &str) -> (Option<&'static Parameter>, Option<Entry>) {
+    /// The value of a parameter. A name that is in no table would be absent for ever: the page of
+    /// parameters names a test for each that is.
+    fn slot(&self, name: &str) -> Option<Entry> {
+        let mut slots = self.table.iter().zip(&self.slots);
+        slots
+            .find(|(parameter, _)| parameter.name == name)
+            .and_then(|(_, slot)| *slot)
+    }
+
+    fn shape(&self, name: &str) -> Option<&'static Shape> {
         self.table
             .iter()
-            .zip(&self.slots)
-            .find(|(parameter, _)| parameter.name == name)
-            .map_or((None, None), |(parameter, slot)| (Some(parameter), *slot))
+            .find(|parameter| parameter.name == name)
+            .map(|parameter| &parameter.shape)
     }
 }
 
@@ -174,9 +183,10 @@ impl<'d, 't, 's> Decoder<'d, 't, 's> {
 
     /// Within the range that the table gives.
     pub(crate) fn integer(&mut self, object: &Object, name: &str) -> Field<u64> {
-        let (min, max) = match object.slot(name).0.map(|parameter| &parameter.shape) {
-            Some(Shape::Integer { min, max }) => (*min, *max),
-            _ => (0, 0),
+        let (min, max) = if let Some(Shape::Integer { min, max }) = object.shape(name) {
+            (*min, *max)
+        } else {
+            (0, 0)
         };
         self.field(object, name, |tree, node| {
             value::integer(tree, node, min, max)
@@ -185,9 +195,10 @@ impl<'d, 't, 's> Decoder<'d, 't, 's> {
 
     /// One of the words that the table gives.
     pub(crate) fn word(&mut self, object: &Object, name: &str, code: Code) -> Field<&'static str> {
-        let words: &[&str] = match object.slot(name).0.map(|parameter| &parameter.shape) {
-            Some(Shape::Word(words)) => words,
-            _ => &[],
+        let words: &[&str] = if let Some(Shape::Word(words)) = object.shape(name) {
+            words
+        } else {
+            &[]
         };
         self.field(object, name, |tree, node| {
             value::word(tree, node, words, code)
@@ -244,8 +255,9 @@ impl<'d, 't, 's> Decoder<'d, 't, 's> {
 
     /// The value's node and the path to it, for nested values.
     pub(crate) fn nested(&self, object: &Object, name: &str) -> Option<(NodeId, String)> {
-        let (_, entry) = object.slot(name);
-        entry.map(|entry| (entry.value, format!("{}.{name}", object.path)))
+        object
+            .slot(name)
+            .map(|entry| (entry.value, format!("{}.{name}", object.path)))
     }
 
     /// The items of a nested list of at most `most`; none of a longer one.
@@ -316,7 +328,7 @@ impl<'d, 't, 's> Decoder<'d, 't, 's> {
         name: &str,
         read: impl FnOnce(&Tree<'_>, NodeId) -> Result<T, Fault>,
     ) -> Field<T> {
-        let (_, Some(entry)) = object.slot(name) else {
+        let Some(entry) = object.slot(name) else {
             return Field::Absent;
         };
         let place = self.tree.node(entry.value).place;
