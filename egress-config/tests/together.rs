@@ -454,6 +454,7 @@ fn parameters_without_effect() {
         ("logProfile: all", "logProfile"),
         ("vlans: {category: external}", "category"),
         ("vlans: {}, vlanList: [a]", "vlanList"),
+        ("vlans: {}, disableListedVlans: false", "disableListedVlans"),
     ] {
         let told = idle(spec);
         assert_eq!(told.len(), 1, "{spec}: {told:?}");
@@ -468,7 +469,7 @@ fn parameters_without_effect() {
             "dualStackEnabled: false, egressSnatpool: '', dnsNat46Enabled: false, dnsNat46PoolIps: [], \
              dnsNat46Ipv4Subnet: 10.2.2.0/24, dnsNat46SorryIp: 192.168.1.1, maxTmmReplicas: 1, \
              maxReservedStaticIps: 0, maxDNS46TTL: 120, nat64Enabled: false, nat64Ipv6Subnet: '64:ff9b::/96', \
-             dnsCacheName: '', dnsRateLimit: 0, debugLogEnabled: false, vlanList: [], disableListedVlans: true, \
+             dnsCacheName: '', dnsRateLimit: 0, debugLogEnabled: false, vlanList: [], disableListedVlans: true, vlans: {category: '', disableListedVlans: true}, \
              snatType: SRC_TRANS_AUTOMAP, egressSnatpoolProtectionEnabled: false, firewallEnforcedPolicy: '', logProfile: ''"
         ),
         NOTHING

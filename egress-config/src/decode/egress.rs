@@ -60,8 +60,14 @@ impl Egress {
         );
         let mut vlan_list_path = "spec.vlanList";
         if let Some((node, path)) = decoder.nested(&spec, "vlans") {
-            for name in ["vlanList", "disableListedVlans"] {
-                if let Some(place) = spec.key_place(decoder.tree(), name) {
+            // The default of an API server is no choice.
+            let written = [
+                ("vlanList", vlan_list.written() > 0),
+                ("disableListedVlans", !disable_listed.or(true)),
+            ];
+            for (name, written) in written {
+                let place = spec.key_place(decoder.tree(), name).filter(|_| written);
+                if let Some(place) = place {
                     let message = format!("{name} has no effect beside vlans");
                     let finding = Finding::new(Code::NoEffect, place, message)
                         .help(format!("move it to vlans.{name}"));

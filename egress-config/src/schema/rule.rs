@@ -37,10 +37,11 @@ pub(super) fn of_parameter(name: &str) -> Vec<Rule> {
                 "a prefix has no bits set behind it",
             ),
             rule(
-                // The prefix lies in the /72 that ends in eight zero bits.
-                "!isCIDR(self) || cidr(self).prefixLength() < 96 || \
-                 cidr(string(cidr(string(cidr(self).ip()) + '/64').masked().ip()) + '/72')\
-                 .containsIP(cidr(self).ip())",
+                // In the text: a server has no budget for an address that is made into a text. The
+                // fifth group is counted from the start, or from the end where `::` is before it.
+                "!self.matches('^([0-9A-Fa-f]{1,4}:){4}0*[1-9A-Fa-f][0-9A-Fa-f]{2,3}:') && \
+                 !self.matches('::([0-9A-Fa-f]{1,4}:)*0*[1-9A-Fa-f][0-9A-Fa-f]{2,3}\
+                 (:[0-9A-Fa-f]{1,4}){3}/')",
                 "bits 64 to 71 of a NAT64 prefix are zero (RFC 6052 section 2.2)",
             ),
         ],
@@ -69,7 +70,7 @@ fn egress() -> Vec<Rule> {
     let rest = format!("({total} - {reserved})");
     let slice = format!("({rest} / {replicas})");
     // A faulty subnet is told of by its own rules.
-    let idle = format!("!{dns46} || !isCIDR({subnet}) || ");
+    let idle = format!("!{dns46} || !isCIDR({subnet}) || cidr({subnet}).ip().family() != 4 || ");
     vec![
         rule(
             &format!(
@@ -91,7 +92,7 @@ fn egress() -> Vec<Rule> {
         // The first slice may hold the network address, the last one the broadcast address.
         rule(
             &format!(
-                "{idle}({replicas} >= 1 && {reserved} < {total} && {slice} >= 1 && \
+                "{idle}{replicas} < 1 || ({reserved} < {total} && {slice} >= 1 && \
                  ({reserved} > 0 || {slice} >= 2) && \
                  ({rest} % {replicas} != 0 || {slice} >= 2) && \
                  ({replicas} > 1 || {reserved} > 0 || {slice} >= 3))"
