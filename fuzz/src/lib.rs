@@ -3,31 +3,23 @@
 //! One plain function a target: libFuzzer calls it from `fuzz_targets/`, and `tests/replay.rs` calls
 //! it on stable with every input of the kept corpora. A function returns, or panics at what is wrong.
 
-use std::env;
-use std::fs;
-use std::process::ExitCode;
+mod case;
+mod choices;
+mod dns;
+mod dnscache_query;
+mod dnscache_response;
+mod egress_config;
+mod nat46_packet;
+mod nat46_recipe;
+mod oracle;
+mod resolver;
+mod snatpool_operations;
+mod target;
 
-/// A target: its name, and what it does with an input.
-pub struct Target {
-    /// The name of the file in `fuzz_targets/` and of the folder in `corpus/`.
-    pub name: &'static str,
-    /// Panics at what is wrong.
-    pub run: fn(&[u8]),
-}
-
-/// Every target.
-pub const TARGETS: &[Target] = &[];
-
-/// Runs a target on the files named on the command line: a crash, looked at without libFuzzer.
-pub fn run_files(target: fn(&[u8])) -> ExitCode {
-    for path in env::args_os().skip(1) {
-        match fs::read(&path) {
-            Ok(input) => target(&input),
-            Err(error) => {
-                eprintln!("{}: {error}", path.display());
-                return ExitCode::FAILURE;
-            }
-        }
-    }
-    ExitCode::SUCCESS
-}
+pub use dnscache_query::dnscache_query;
+pub use dnscache_response::dnscache_response;
+pub use egress_config::egress_config;
+pub use nat46_packet::nat46_packet;
+pub use nat46_recipe::nat46_recipe;
+pub use snatpool_operations::snatpool_operations;
+pub use target::{TARGETS, Target, run_files};
