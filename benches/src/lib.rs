@@ -5,4 +5,4 @@ mod allocations;
 mod operations;
 
 pub use allocations::{CountingAllocator, allocations_of};
-pub use operations::{OPERATIONS, Operation};
+pub use operations::{Operation, operations};

@@ -1,6 +1,6 @@
 //! Nothing is allocated per packet of an established flow, nor per cached answer.
 
-use egress_benches::{CountingAllocator, OPERATIONS, allocations_of};
+use egress_benches::{CountingAllocator, allocations_of, operations};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -14,7 +14,7 @@ fn the_counter_counts() {
 
 #[test]
 fn no_operation_allocates_once_it_is_warm() {
-    for operation in OPERATIONS {
+    for operation in operations() {
         let mut run = (operation.prepare)();
         (0..100).for_each(|_| run());
         let allocations = allocations_of(|| (0..1000).for_each(|_| run()));

@@ -3,17 +3,15 @@
 use std::env;
 use std::process::ExitCode;
 
-use egress_benches::OPERATIONS;
+use egress_benches::operations;
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
     let (Some(name), Some(times)) = (arguments.next(), arguments.next()) else {
-        OPERATIONS
-            .iter()
-            .for_each(|operation| println!("{}", operation.name));
+        operations().for_each(|operation| println!("{}", operation.name));
         return ExitCode::SUCCESS;
     };
-    let operation = OPERATIONS.iter().find(|operation| operation.name == name);
+    let operation = operations().find(|operation| operation.name == name);
     let (Some(operation), Ok(times)) = (operation, times.parse::<u64>()) else {
         eprintln!("usage: icount [NAME N]");
         return ExitCode::FAILURE;
