@@ -52,12 +52,12 @@ pub(crate) fn independent(tree: &Tree) -> Outcome {
 pub(crate) fn licences(tree: &Tree) -> Outcome {
     let listed = text(cargo(
         tree,
-        "tree --locked --workspace --all-features --edges normal,build,dev --prefix none --format {p}\t{l}",
+        "tree --locked --workspace --all-features --edges normal,build,dev --prefix none --format {p}|{l}",
     ))?;
     let mut packages = BTreeSet::new();
     for line in listed.lines().filter(|line| !line.is_empty()) {
         let (package, licence) = line
-            .split_once('\t')
+            .split_once('|')
             .ok_or_else(|| format!("cargo tree printed `{line}`"))?;
         packages.insert((package, licence.trim_end_matches(" (*)")));
     }
