@@ -49,7 +49,9 @@ pub(crate) fn regions(tree: &Tree) -> Outcome {
     );
     build
         .env("RUSTFLAGS", "-C instrument-coverage")
-        .env("CARGO_TARGET_DIR", &folder);
+        .env("CARGO_TARGET_DIR", &folder)
+        // Build scripts and macros are instrumented too.
+        .env("LLVM_PROFILE_FILE", folder.join("build-%p.profraw"));
     watch(build)?;
 
     let mut notes = Vec::new();

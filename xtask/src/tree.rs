@@ -14,9 +14,11 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Finds the tree from the folder of this crate.
+    /// Finds the tree from the folder of this crate, as cargo names it when it runs the program: two
+    /// clones may share a target folder.
     pub(crate) fn here() -> Result<Self, String> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let manifest = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = manifest
             .parent()
             .ok_or("xtask has no parent folder")?
