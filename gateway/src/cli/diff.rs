@@ -1,6 +1,6 @@
 //! `diff OLD NEW`: what a change of resources does to what lives.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let plans = |path: &PathBuf| plan::read(std::slice::from_ref(path), &arguments.chosen);
+    let plans = |path: &PathBuf| plan::read(core::slice::from_ref(path), &arguments.chosen);
     let (Ok(old), Ok(new)) = (plans(&arguments.old), plans(&arguments.new)) else {
         return ExitCode::from(2);
     };

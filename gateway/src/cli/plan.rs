@@ -83,7 +83,7 @@ pub(crate) struct Told;
 
 /// The chosen plans of one set of resources; findings go to standard error.
 pub(crate) fn read(paths: &[PathBuf], chosen: &Chosen) -> Result<Vec<Plan>, Told> {
-    let tell = |error: &dyn std::error::Error| {
+    let tell = |error: &dyn core::error::Error| {
         eprintln!("error: {error}");
         Told
     };

@@ -1,7 +1,7 @@
 //! Findings for people, for editors and for programs.
 
+use core::ops::Range;
 use std::io::{IsTerminal, Read, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use annotate_snippets::renderer::DecorStyle;

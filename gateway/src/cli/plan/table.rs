@@ -1,8 +1,8 @@
 //! Plans as text for people, with a drawing of the DNS46 subnet.
 
-use std::fmt::Write;
-use std::net::Ipv4Addr;
-use std::ops::RangeInclusive;
+use core::fmt::Write;
+use core::net::Ipv4Addr;
+use core::ops::RangeInclusive;
 
 use egress_config::{Dns46Plan, DnsPlan, Plan};
 
@@ -36,7 +36,7 @@ pub(super) fn table(plans: &[Plan]) -> String {
     text
 }
 
-fn common(text: &mut String, plan: &Plan) -> std::fmt::Result {
+fn common(text: &mut String, plan: &Plan) -> core::fmt::Result {
     writeln!(text, "egress           {}", plan.egress)?;
     writeln!(text, "replicas         {}", plan.replicas)?;
     let servers: Vec<&str> = plan
@@ -61,7 +61,7 @@ fn common(text: &mut String, plan: &Plan) -> std::fmt::Result {
     Ok(())
 }
 
-fn zones(text: &mut String, dns: &DnsPlan) -> std::fmt::Result {
+fn zones(text: &mut String, dns: &DnsPlan) -> core::fmt::Result {
     writeln!(
         text,
         "cache            {}, {} bytes",
@@ -104,7 +104,7 @@ impl Part {
     }
 }
 
-fn subnet(text: &mut String, plans: &[Plan]) -> std::fmt::Result {
+fn subnet(text: &mut String, plans: &[Plan]) -> core::fmt::Result {
     let parts = parts(plans);
     let Some(dns46) = plans.first().and_then(|plan| plan.dns46.as_ref()) else {
         return Ok(());
@@ -200,7 +200,7 @@ fn drawing(dns46: &Dns46Plan, parts: &[Part], total: u64) -> String {
         .collect()
 }
 
-fn replica(text: &mut String, plan: &Plan) -> std::fmt::Result {
+fn replica(text: &mut String, plan: &Plan) -> core::fmt::Result {
     writeln!(text, "\nreplica {}", plan.replica)?;
     writeln!(text, "  SNAT      {}", plan.snat)?;
     for vlan in &plan.vlans {

@@ -1,0 +1,50 @@
+//! The commands, one file each.
+
+mod check;
+mod crds;
+mod diff;
+mod explain;
+mod plan;
+mod render;
+mod shell;
+
+use std::process::ExitCode;
+
+/// An egress gateway for clusters: reads its resources and says what they do.
+#[derive(Debug, clap::Parser)]
+#[command(
+    version,
+    about,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    Plan(plan::Arguments),
+    Diff(diff::Arguments),
+    Explain(explain::Arguments),
+    Crds(crds::Arguments),
+    Completions(shell::Completions),
+    Man(shell::Man),
+}
+
+impl Cli {
+    /// Runs the command and returns what the program exits with.
+    pub(crate) fn run(&self) -> ExitCode {
+        match &self.command {
+            Command::Check(arguments) => check::run(arguments),
+            Command::Plan(arguments) => plan::run(arguments),
+            Command::Diff(arguments) => diff::run(arguments),
+            Command::Explain(arguments) => explain::run(arguments),
+            Command::Crds(arguments) => crds::run(arguments),
+            Command::Completions(arguments) => shell::completions(arguments),
+            Command::Man(arguments) => shell::man(arguments),
+        }
+    }
+}
