@@ -1,0 +1,74 @@
+//! The entries by address: an array in pages that are made on first use.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::Ipv6Addr;
+use core::time::Duration;
+
+const ENTRIES: usize = 256;
+
+/// What an address stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) host: Ipv6Addr,
+    pub(crate) kind: Kind,
+    /// Sessions to the address now.
+    pub(crate) sessions: u32,
+    /// Until then a TTL that was handed out may be believed.
+    pub(crate) promised_until: Duration,
+    /// The last answer or the end of the last session.
+    pub(crate) idle_since: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Answered, no session yet.
+    Tentative,
+    /// A session was opened.
+    Live,
+    /// Set by an operator; never expires.
+    Static,
+    /// Freed; rests until then.
+    Quarantine { until: Duration },
+}
+
+/// Entries by offset from the subnet's network address.
+#[derive(Debug)]
+pub(crate) struct Pages(Vec<Option<Box<[Option<Entry>; ENTRIES]>>>);
+
+impl Pages {
+    pub(crate) fn new(addresses: u32) -> Self {
+        let pages = (addresses as usize).div_ceil(ENTRIES);
+        Self((0..pages).map(|_| None).collect())
+    }
+
+    pub(crate) fn get(&self, offset: u32) -> Option<&Entry> {
+        let page = self.0.get(offset as usize / ENTRIES)?.as_ref()?;
+        page.get(offset as usize % ENTRIES)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, offset: u32) -> Option<&mut Entry> {
+        let page = self.0.get_mut(offset as usize / ENTRIES)?.as_mut()?;
+        page.get_mut(offset as usize % ENTRIES)?.as_mut()
+    }
+
+    /// Sets or clears an entry; a page is made for the first one in it.
+    pub(crate) fn set(&mut self, offset: u32, entry: Option<Entry>) {
+        if let Some(page) = self.0.get_mut(offset as usize / ENTRIES) {
+            let page = page.get_or_insert_with(|| Box::new([None; ENTRIES]));
+            if let Some(slot) = page.get_mut(offset as usize % ENTRIES) {
+                *slot = entry;
+            }
+        }
+    }
+
+    /// Every entry, by address.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
+        self.0.iter().enumerate().flat_map(|(number, page)| {
+            let entries = page.iter().flat_map(|page| page.iter().enumerate());
+            entries.filter_map(move |(index, entry)| {
+                Some(((number * ENTRIES + index) as u32, entry.as_ref()?))
+            })
+        })
+    }
+}

@@ -1,0 +1,418 @@
+//! The mapping table: which IPv4 address stands for which IPv6 host, and until when.
+
+use alloc::collections::{BTreeSet, VecDeque};
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+
+use hashbrown::HashMap;
+
+use crate::free::FreeSet;
+use crate::hash::KeyedHash;
+use crate::page::{Entry, Kind, Pages};
+use crate::{Config, Event};
+
+#[cfg(test)]
+mod tests;
+
+/// Under this share of free addresses, idle mappings make room.
+const PRESSURE_SHARE: u32 = 10;
+
+/// IPv4 addresses that stand for IPv6 hosts.
+///
+/// The direction from IPv4 to IPv6 is the authority: while a TTL that was handed out, the hold or a
+/// session is alive, an address stands for the same host. It never changes its host without a rest.
+#[derive(Debug)]
+pub struct Table {
+    config: Config,
+    network: u32,
+    pages: Pages,
+    by_host: HashMap<Ipv6Addr, u32, KeyedHash>,
+    hash: KeyedHash,
+    /// Offsets from the start of the slice.
+    free: FreeSet,
+    /// Mappings without a session, the longest idle first.
+    idle: BTreeSet<(Duration, u32)>,
+    /// Freed addresses, by the end of their rest.
+    resting: BTreeSet<(Duration, u32)>,
+    events: VecDeque<Event>,
+}
+
+/// The address that an answer may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assigned {
+    /// Stands for the host.
+    pub address: Ipv4Addr,
+    /// What the answer's TTL may be: at most what was wanted, and within the mapping's hold. Whole
+    /// seconds.
+    pub ttl: Duration,
+    /// The mapping was made for this answer: it must be stored before the answer leaves.
+    pub is_new: bool,
+}
+
+/// No address of the slice is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no address of the slice is free")]
+pub struct Exhausted;
+
+/// A mapping, for tables of people.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mapping {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// What it stands for.
+    pub host: Ipv6Addr,
+    /// Where it is in its life.
+    pub state: State,
+    /// Sessions to it now.
+    pub sessions: u32,
+}
+
+/// The states of an address that is not free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Answered, no session yet.
+    Tentative,
+    /// A session was opened.
+    Live,
+    /// Set by an operator.
+    Static,
+    /// Stands for nothing, and rests.
+    Quarantine,
+}
+
+/// Why a static entry is refused.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StaticError {
+    /// Static entries live in the reserved range, without network and broadcast address.
+    #[error("{address} is not in the reserved range")]
+    NotReserved {
+        /// The address.
+        address: Ipv4Addr,
+    },
+    /// The address stands for another host.
+    #[error("{address} stands for {host}")]
+    Taken {
+        /// The address.
+        address: Ipv4Addr,
+        /// Its host.
+        host: Ipv6Addr,
+    },
+    /// The host has an address.
+    #[error("{host} has the address {address}")]
+    Mapped {
+        /// The host.
+        host: Ipv6Addr,
+        /// Its address.
+        address: Ipv4Addr,
+    },
+}
+
+impl Table {
+    /// An empty table. `seed` keys its hashes, so that nobody outside foretells or floods them.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let network = u32::from(config.subnet.network());
+        let last = u32::from(config.subnet.broadcast()) - network;
+        let slice = config.slice.clone();
+        let mut free = FreeSet::new(slice.end() - slice.start() + 1);
+        for offset in slice.clone() {
+            if is_host(offset, last) {
+                free.insert(offset - slice.start());
+            }
+        }
+        let hash = KeyedHash::new(&seed);
+        Self {
+            network,
+            pages: Pages::new(last.saturating_add(1)),
+            by_host: HashMap::with_hasher(hash.clone()),
+            hash,
+            free,
+            idle: BTreeSet::new(),
+            resting: BTreeSet::new(),
+            events: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// The address for an answer about `host` whose TTL would be `ttl`: the one that stands for it,
+    /// or a free one, found from a keyed hash of the host on.
+    ///
+    /// # Errors
+    ///
+    /// [`Exhausted`]: then the sorry address is the answer, or a server failure.
+    pub fn assign(
+        &mut self,
+        now: Duration,
+        host: Ipv6Addr,
+        ttl: Duration,
+    ) -> Result<Assigned, Exhausted> {
+        self.handle_timeout(now);
+        let ttl = Duration::from_secs(ttl.min(self.config.hold).as_secs());
+        if let Some(offset) = self.by_host.get(&host).copied() {
+            self.promise(now, offset, ttl);
+            return Ok(Assigned {
+                address: self.address(offset),
+                ttl,
+                is_new: false,
+            });
+        }
+        self.relieve(now);
+        let start = *self.config.slice.start();
+        let size = u64::from(self.config.slice.end() - start + 1);
+        let wish = (self.hash.of(host) % size) as u32;
+        let offset = start + self.free.take_from(wish).ok_or(Exhausted)?;
+        self.by_host.insert(host, offset);
+        let entry = Entry {
+            host,
+            kind: Kind::Tentative,
+            sessions: 0,
+            promised_until: now + ttl,
+            idle_since: now,
+        };
+        self.pages.set(offset, Some(entry));
+        self.idle.insert((now, offset));
+        self.events.push_back(Event::Mapped {
+            address: self.address(offset),
+            host,
+        });
+        Ok(Assigned {
+            address: self.address(offset),
+            ttl,
+            is_new: true,
+        })
+    }
+
+    /// The host that an address stands for: an array read. `None` for addresses that stand for
+    /// nothing or rest.
+    #[must_use]
+    pub fn lookup(&self, address: Ipv4Addr) -> Option<Ipv6Addr> {
+        let entry = self.pages.get(self.offset(address)?)?;
+        match entry.kind {
+            Kind::Tentative | Kind::Live | Kind::Static => Some(entry.host),
+            Kind::Quarantine { .. } => None,
+        }
+    }
+
+    /// The address that stands for a host.
+    #[must_use]
+    pub fn address_of(&self, host: Ipv6Addr) -> Option<Ipv4Addr> {
+        self.by_host.get(&host).map(|offset| self.address(*offset))
+    }
+
+    /// A session to the address was opened: the mapping lives as long as it does. `false`: the
+    /// address stands for nothing.
+    pub fn retain(&mut self, address: Ipv4Addr) -> bool {
+        let Some(offset) = self.offset(address) else {
+            return false;
+        };
+        let Some(entry) = self.pages.get_mut(offset) else {
+            return false;
+        };
+        match entry.kind {
+            Kind::Quarantine { .. } => return false,
+            Kind::Static => {}
+            Kind::Tentative | Kind::Live => {
+                entry.kind = Kind::Live;
+                self.idle.remove(&(entry.idle_since, offset));
+            }
+        }
+        entry.sessions = entry.sessions.saturating_add(1);
+        true
+    }
+
+    /// A session to the address ended: the hold begins anew with the last one.
+    pub fn release(&mut self, now: Duration, address: Ipv4Addr) {
+        let Some(offset) = self.offset(address) else {
+            return;
+        };
+        let Some(entry) = self.pages.get_mut(offset) else {
+            return;
+        };
+        if entry.sessions == 0 {
+            return;
+        }
+        entry.sessions -= 1;
+        if entry.sessions == 0 && entry.kind == Kind::Live {
+            entry.idle_since = entry.idle_since.max(now);
+            self.idle.insert((entry.idle_since, offset));
+        }
+    }
+
+    /// Lets an address of the reserved range stand for `host` until [`remove_static`](Self::remove_static).
+    /// Setting an entry that is there already does nothing.
+    ///
+    /// # Errors
+    ///
+    /// See [`StaticError`].
+    pub fn set_static(&mut self, address: Ipv4Addr, host: Ipv6Addr) -> Result<(), StaticError> {
+        let offset = self
+            .reserved(address)
+            .ok_or(StaticError::NotReserved { address })?;
+        if let Some(entry) = self.pages.get(offset) {
+            if entry.host == host {
+                return Ok(());
+            }
+            return Err(StaticError::Taken {
+                address,
+                host: entry.host,
+            });
+        }
+        if let Some(other) = self.by_host.get(&host) {
+            return Err(StaticError::Mapped {
+                host,
+                address: self.address(*other),
+            });
+        }
+        let entry = Entry {
+            host,
+            kind: Kind::Static,
+            sessions: 0,
+            promised_until: Duration::ZERO,
+            idle_since: Duration::ZERO,
+        };
+        self.pages.set(offset, Some(entry));
+        self.by_host.insert(host, offset);
+        self.events.push_back(Event::Mapped { address, host });
+        Ok(())
+    }
+
+    /// Ends a static entry at once. `false`: there is none.
+    pub fn remove_static(&mut self, address: Ipv4Addr) -> bool {
+        let Some(offset) = self.reserved(address) else {
+            return false;
+        };
+        let Some(host) = self.pages.get(offset).map(|entry| entry.host) else {
+            return false;
+        };
+        self.pages.set(offset, None);
+        self.by_host.remove(&host);
+        self.events.push_back(Event::Drained { address, host });
+        true
+    }
+
+    /// Everything that is not free, by address.
+    pub fn mappings(&self) -> impl Iterator<Item = Mapping> {
+        self.pages.iter().map(|(offset, entry)| Mapping {
+            address: self.address(offset),
+            host: entry.host,
+            state: match entry.kind {
+                Kind::Tentative => State::Tentative,
+                Kind::Live => State::Live,
+                Kind::Static => State::Static,
+                Kind::Quarantine { .. } => State::Quarantine,
+            },
+            sessions: entry.sessions,
+        })
+    }
+
+    /// Addresses of the slice that may be handed out now.
+    #[must_use]
+    pub fn free(&self) -> u32 {
+        self.free.len()
+    }
+
+    /// What happened, in order.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let drains_at = self
+            .idle
+            .first()
+            .map(|(since, _)| *since + self.config.hold);
+        let rested_at = self.resting.first().map(|(until, _)| *until);
+        drains_at.into_iter().chain(rested_at).min()
+    }
+
+    /// Drains mappings whose hold is over, and frees addresses that have rested. Early calls do no
+    /// harm.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        while let Some((since, offset)) = self.idle.first().copied()
+            && since + self.config.hold <= now
+        {
+            self.drain(now, since, offset);
+        }
+        while let Some((until, offset)) = self.resting.first().copied()
+            && until <= now
+        {
+            self.resting.remove(&(until, offset));
+            self.pages.set(offset, None);
+            self.free.insert(offset - self.config.slice.start());
+        }
+    }
+
+    /// Under pressure, the mapping that was idle for the longest makes room for later answers.
+    fn relieve(&mut self, now: Duration) {
+        let size = self.config.slice.end() - self.config.slice.start() + 1;
+        if self.free.len() >= size.div_ceil(PRESSURE_SHARE) {
+            return;
+        }
+        let idle = self.config.idle;
+        let victim = self
+            .idle
+            .iter()
+            .take_while(|(since, _)| *since + idle <= now)
+            .find(|(_, offset)| {
+                self.pages
+                    .get(*offset)
+                    .is_some_and(|entry| entry.promised_until <= now)
+            });
+        if let Some((since, offset)) = victim.copied() {
+            self.drain(now, since, offset);
+        }
+    }
+
+    fn drain(&mut self, now: Duration, since: Duration, offset: u32) {
+        self.idle.remove(&(since, offset));
+        let until = now + self.config.quarantine;
+        let address = self.address(offset);
+        let Some(entry) = self.pages.get_mut(offset) else {
+            return;
+        };
+        entry.kind = Kind::Quarantine { until };
+        let host = entry.host;
+        self.by_host.remove(&host);
+        self.resting.insert((until, offset));
+        self.events.push_back(Event::Drained { address, host });
+    }
+
+    fn promise(&mut self, now: Duration, offset: u32, ttl: Duration) {
+        let Some(entry) = self.pages.get_mut(offset) else {
+            return;
+        };
+        entry.promised_until = entry.promised_until.max(now + ttl);
+        let since = entry.idle_since;
+        entry.idle_since = since.max(now);
+        if self.idle.remove(&(since, offset)) {
+            self.idle.insert((entry.idle_since, offset));
+        }
+    }
+
+    fn address(&self, offset: u32) -> Ipv4Addr {
+        Ipv4Addr::from(self.network + offset)
+    }
+
+    fn offset(&self, address: Ipv4Addr) -> Option<u32> {
+        let subnet = &self.config.subnet;
+        subnet
+            .contains(&address)
+            .then(|| u32::from(address) - self.network)
+    }
+
+    fn reserved(&self, address: Ipv4Addr) -> Option<u32> {
+        let offset = self.offset(address)?;
+        let last = u32::from(self.config.subnet.broadcast()) - self.network;
+        let range = self.config.reserved.as_ref()?;
+        (range.contains(&offset) && is_host(offset, last)).then_some(offset)
+    }
+}
+
+/// Neither the network nor the broadcast address.
+fn is_host(offset: u32, last: u32) -> bool {
+    offset != 0 && offset != last
+}
