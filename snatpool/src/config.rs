@@ -40,6 +40,8 @@ pub struct Config {
     /// Whether a RST ends a session only if its sequence number is near the last one seen from
     /// its side (RFC 7857 §2.2). Costs a second cache line on every TCP packet.
     pub validate_rst: bool,
+    /// Whether packets from outside keep a UDP or ICMP session alive too (RFC 4787 REQ-6a).
+    pub inbound_refresh: bool,
     /// Least time between two [`Event::Exhausted`](crate::Event::Exhausted) for one address and
     /// peer.
     pub notice_interval: Duration,
@@ -63,6 +65,7 @@ impl Config {
             held_syns: 64,
             probe: false,
             validate_rst: false,
+            inbound_refresh: true,
             notice_interval: Duration::from_secs(60),
         }
     }
@@ -71,7 +74,7 @@ impl Config {
 /// One set of outside addresses and how flows use it.
 ///
 /// An address may be in several pools (the same port is then never given twice), as long as they
-/// agree on `ports`, `mapping`, `filter` and `block`.
+/// agree on `ports`, `mapping`, `filter` and `rest`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PoolConfig {
@@ -213,7 +216,7 @@ pub enum ConfigError {
         /// The address.
         address: IpAddr,
     },
-    /// Two pools share an address but differ in ports, mapping, filter, or rest.
+    /// Two pools share an address but differ in `ports`, `mapping`, `filter` or `rest`.
     #[error("{address} is in pools {first} and {second}, which use it differently")]
     SharedAddress {
         /// The address.

@@ -97,6 +97,11 @@ pub enum Closed {
 }
 
 impl Closed {
+    /// The reason of this number.
+    pub(crate) fn of(number: u32) -> Option<Self> {
+        Self::ALL.get(number as usize).copied()
+    }
+
     pub(crate) const ALL: [Self; 5] = [
         Self::Expired,
         Self::EvictedForSession,

@@ -10,22 +10,50 @@
 
 extern crate alloc;
 
+// What callers say and hear.
 mod config;
 mod event;
-mod fragment;
-mod lifetime;
-mod nat;
 mod refused;
 mod session;
-mod syn;
-mod time;
 mod tuple;
+
+// The whole, then its parts in the order in which a first packet meets them.
+mod nat;
+
+mod client;
+mod pool;
+
+mod port;
+mod portset;
+
+mod binding;
+mod lifetime;
+mod own;
+
+mod fragment;
+mod notice;
+mod stats;
+mod syn;
+
+// What they are made of.
+mod table;
+
+mod lines;
+mod record;
+mod tags;
+
+mod bits;
+mod hash;
+mod meter;
+mod queue;
+mod time;
+mod wheel;
 
 pub use config::{ClientLimits, Config, ConfigError, Evict, Filter, Mapping, PoolConfig, PoolId};
 pub use event::{Closed, Event, Exhausted};
 pub use fragment::{FragmentKey, FragmentRefused, FragmentVerdict, Piece, Ticket};
 pub use lifetime::{BelowFloor, State, Timeouts, Timer};
-pub use nat::{Lookup, SnatPool};
+pub use nat::{AddressStats, Lookup, SnatPool, Stats};
 pub use refused::Refused;
 pub use session::{Session, SessionId};
 pub use syn::SynTicket;

@@ -238,6 +238,16 @@ impl Lifetimes {
         }
     }
 
+    /// The longest of them.
+    pub(crate) fn longest(&self) -> Ticks {
+        let others = [self.udp, self.udp_dns, self.icmp];
+        self.by_state
+            .into_iter()
+            .chain(others)
+            .max()
+            .unwrap_or(self.udp)
+    }
+
     /// How long a session in `state` outlives its last refresh; `port` is the peer's.
     pub(crate) fn of(&self, protocol: Protocol, state: State, port: u16) -> Ticks {
         match protocol {

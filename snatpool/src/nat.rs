@@ -1,164 +1,251 @@
-//! The table of sessions.
+//! The table of sessions: everything else in this crate serves it.
 
+mod batch;
+mod choice;
+mod close;
+mod drain;
+mod evict;
+mod fragments;
+mod lookup;
+mod open;
+mod poll;
+mod stats;
+mod timer;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::config::{Config, ConfigError, PoolId};
-use crate::event::Event;
-use crate::fragment::{FragmentKey, FragmentVerdict, Piece};
-use crate::refused::Refused;
+use crate::binding::Bindings;
+use crate::client::Clients;
+use crate::config::{Config, ConfigError, Evict, Filter, Mapping};
+use crate::fragment::Fragments;
+use crate::hash::Keys;
+use crate::lifetime::{Lifetimes, Timer};
+use crate::notice::Notices;
+use crate::own::Own;
+use crate::pool::Pools;
+use crate::portset::{PortSets, SetKey};
+use crate::queue::Queue;
 use crate::session::{Session, SessionId};
-use crate::syn::SynTicket;
-use crate::tuple::{Side, Signal, TransportAddress, Tuple};
+use crate::stats::Counters;
+use crate::syn::Syns;
+use crate::table::Table;
+use crate::time::Ticks;
+use crate::tuple::{Protocol, TransportAddress, Tuple};
+use crate::wheel::Wheel;
 
-/// What a packet's tuple leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Lookup {
-    /// Its session.
-    Session(SessionId),
-    /// No session. From inside: [`SnatPool::bind`] makes one. From outside: not for us.
-    Miss,
-    /// From outside: an endpoint-independent binding lets this packet in;
-    /// [`SnatPool::accept`] makes its session.
-    Admit {
-        /// The client that the packet is for.
-        inside: TransportAddress,
-    },
-    /// From outside: an unsolicited SYN. Keep the packet until [`Event::SynUnanswered`] or
-    /// [`Event::SynDropped`] names the ticket.
-    Hold(SynTicket),
-    /// Drop it.
-    Refused(Refused),
-}
+pub use lookup::Lookup;
+pub use stats::{AddressStats, Stats};
 
-/// Sessions, their outside transport addresses, and their timers.
+/// Sessions, the outside transport addresses they hold, and their timers.
+///
+/// Every call that depends on time takes `now`: the time since a fixed point that the caller
+/// picks. A `now` that is earlier than one given before counts as that one. Time is kept in
+/// sixteenths of a second: no timer fires early, and none more than an eighth late.
 #[derive(Debug)]
 pub struct SnatPool {
-    now: Duration,
+    keys: Keys,
+    table: Table,
+    wheel: Wheel,
+    pools: Pools,
+    clients: Clients,
+    own: Own,
+    bindings: Bindings,
+    sets: PortSets,
+    fragments: Fragments,
+    syns: Syns,
+    queue: Queue,
+    probes: VecDeque<SessionId>,
+    drained: VecDeque<IpAddr>,
+    notices: Notices,
+    lifetimes: Lifetimes,
+    policy: Policy,
+    counters: Counters,
+    /// The latest `now` seen.
+    latest: Duration,
+    /// It, rounded down.
+    now: Ticks,
+    /// It, rounded up: the moment of a refresh, so that no timer fires early.
+    seen: Ticks,
+    /// Sessions that hold a port: live, or ended and pinned.
+    holding: u32,
+    /// Slots that cannot be given out: those, and ended sessions whose event waits.
+    taken: u32,
+    /// Turns equal requests into different guesses at a port.
+    guesses: u64,
 }
 
+/// What of the configuration is looked at later.
+#[derive(Clone, Copy, Debug)]
+struct Policy {
+    sessions: u32,
+    slots: u32,
+    evict: Evict,
+    pairing_grace: Ticks,
+    probe: bool,
+    validate_rst: bool,
+    inbound_refresh: bool,
+}
+
+/// How many probes may wait to be taken.
+const PROBES: usize = 256;
+
 impl SnatPool {
-    /// Takes all memory there will be.
+    /// Takes all memory there will be. Two pools with the same seed and the same calls pick the
+    /// same ports; nobody without the seed can foretell them (RFC 6056).
     ///
     /// # Errors
     ///
     /// [`ConfigError`] says what cannot be.
-    pub fn new(_config: Config, _seed: [u8; 32]) -> Result<Self, ConfigError> {
+    pub fn new(config: Config, seed: [u8; 32]) -> Result<Self, ConfigError> {
+        let sessions = config.sessions;
+        if sessions == 0 || sessions > Config::MAX_SESSIONS {
+            return Err(ConfigError::Sessions { found: sessions });
+        }
+        let keys = Keys::new(seed);
+        let pools = Pools::new(&config.pools)?;
+        let lifetimes = Lifetimes::new(&config.timeouts);
+        let table = Table::new(sessions as usize + SPARE);
+        let (own_sets, independent) = sets_of_addresses(&pools);
+        let limits = config.per_client;
         Ok(Self {
-            now: Duration::ZERO,
+            wheel: Wheel::new(lifetimes.longest().second_after()),
+            clients: Clients::new(sessions as usize, limits),
+            own: Own::new(if limits.any() { table.slots() } else { 0 }),
+            bindings: Bindings::new(if independent { sessions as usize } else { 0 }),
+            sets: PortSets::new(&keys, sessions as usize / SESSIONS_PER_SET + 2, &own_sets),
+            fragments: Fragments::new(
+                config.fragmented_datagrams,
+                Ticks::at_least(config.timeouts.get(Timer::Fragment)),
+            ),
+            syns: Syns::new(
+                config.held_syns,
+                Ticks::at_least(config.timeouts.get(Timer::TcpIncomingSyn)),
+            ),
+            queue: Queue::new(),
+            probes: VecDeque::with_capacity(if config.probe { PROBES } else { 0 }),
+            drained: VecDeque::new(),
+            notices: Notices::new(Ticks::at_least(config.notice_interval)),
+            policy: Policy {
+                sessions,
+                slots: sessions + sessions / 16 + SPARE as u32,
+                evict: config.evict,
+                pairing_grace: Ticks::at_least(config.pairing_grace),
+                probe: config.probe,
+                validate_rst: config.validate_rst,
+                inbound_refresh: config.inbound_refresh,
+            },
+            counters: Counters::default(),
+            latest: Duration::ZERO,
+            now: Ticks::ZERO,
+            seen: Ticks::ZERO,
+            holding: 0,
+            taken: 0,
+            guesses: 0,
+            keys,
+            table,
+            pools,
+            lifetimes,
         })
     }
 
-    /// A packet from inside.
-    pub fn outbound(&mut self, now: Duration, _tuple: &Tuple, _signal: Signal) -> Lookup {
-        self.now = now;
-        Lookup::Miss
-    }
-
-    /// A packet from outside.
-    pub fn inbound(&mut self, now: Duration, _tuple: &Tuple, _signal: Signal) -> Lookup {
-        self.now = now;
-        Lookup::Miss
-    }
-
-    /// Opens.
-    ///
-    /// # Errors
-    ///
-    /// Why not.
-    pub fn bind(
-        &mut self,
-        _now: Duration,
-        _pool: PoolId,
-        _inside: &Tuple,
-        _peer: TransportAddress,
-        _next_hop: Option<IpAddr>,
-        _signal: Signal,
-    ) -> Result<SessionId, Refused> {
-        Err(Refused::Sessions)
-    }
-
-    /// Opens a session for a packet from outside that [`Lookup::Admit`] let in.
-    ///
-    /// # Errors
-    ///
-    /// Why not.
-    pub fn accept(
-        &mut self,
-        _now: Duration,
-        _outside: &Tuple,
-        _peer: TransportAddress,
-        _signal: Signal,
-    ) -> Result<SessionId, Refused> {
-        Err(Refused::Sessions)
-    }
-
-    /// What is known of a session.
-    #[must_use]
-    pub fn session(&self, _id: SessionId) -> Option<Session> {
-        None
-    }
-
-    /// The session of a packet that an ICMP error quotes.
-    #[must_use]
-    pub fn quoted(&self, _side: Side, _tuple: &Tuple) -> Option<SessionId> {
-        None
-    }
-
-    /// Keeps slot and port.
-    pub fn pin(&mut self, _id: SessionId) -> bool {
-        false
-    }
-
-    /// Lets go.
-    pub fn unpin(&mut self, _now: Duration, _id: SessionId) {}
-
-    /// Ends a session.
-    pub fn close(&mut self, _now: Duration, _id: SessionId) -> bool {
-        false
-    }
-
-    /// The first fragment of a datagram, whose session is known.
-    pub fn first_fragment(
-        &mut self,
-        _now: Duration,
-        _key: &FragmentKey,
-        _piece: Piece,
-        session: SessionId,
-    ) -> FragmentVerdict {
-        FragmentVerdict::Session(session)
-    }
-
-    /// A fragment that is not the first.
-    pub fn later_fragment(
-        &mut self,
-        _now: Duration,
-        _key: &FragmentKey,
-        _piece: Piece,
-    ) -> FragmentVerdict {
-        FragmentVerdict::Refused(crate::FragmentRefused::Datagrams)
-    }
-
-    /// Next event.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        None
-    }
-
-    /// Next deadline.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
-        None
-    }
-
-    /// Time passed.
-    pub fn handle_timeout(&mut self, now: Duration) {
-        self.now = now;
-    }
-
-    /// Bound on [`SessionId::slot`].
+    /// One more than the largest [`SessionId::slot`]: the length of a table indexed by session.
     #[must_use]
     pub fn slots(&self) -> u32 {
-        0
+        self.table.slots() as u32
     }
+
+    /// Whether an address is one of the outside addresses.
+    #[must_use]
+    pub fn owns(&self, address: IpAddr) -> bool {
+        self.pools.find(address).is_some()
+    }
+
+    /// What is known of a live session.
+    #[must_use]
+    pub fn session(&self, id: SessionId) -> Option<Session> {
+        let hot = self.table.live(id)?;
+        let cold = self.table.cold.get(id.slot as usize)?;
+        Some(Session {
+            id,
+            pool: self.clients.get(cold.client)?.pool,
+            inside: hot.inside(),
+            outside: self.outside(id.slot)?,
+            state: hot.state,
+            expires_at: self.due(id.slot)?.to_duration(),
+            pinned: hot.kind.pinned(),
+            from_outside: hot.kind.is_from_outside(),
+        })
+    }
+
+    /// The outside pair of a session.
+    fn outside(&self, slot: u32) -> Option<Tuple> {
+        let hot = self.table.hot.get(slot as usize)?;
+        let address = self.pools.address(hot.address)?.address;
+        Some(Tuple {
+            protocol: hot.kind.protocol(),
+            source: TransportAddress::new(address, hot.port),
+            destination: hot.peer(),
+        })
+    }
+
+    /// When a session ends if nothing refreshes it.
+    #[inline]
+    fn due(&self, slot: u32) -> Option<Ticks> {
+        let hot = self.table.hot.get(slot as usize)?;
+        let lifetime = self
+            .lifetimes
+            .of(hot.kind.protocol(), hot.state, hot.peer_port);
+        Some(hot.seen.plus(lifetime))
+    }
+
+    fn clock(&mut self, now: Duration) {
+        if now > self.latest {
+            self.latest = now;
+            self.now = Ticks::at_most(now);
+            self.seen = Ticks::at_least(now);
+        }
+    }
+}
+
+/// Slots beyond the bound, so that small tables do not run full of untold events.
+const SPARE: usize = 64;
+/// One set of free ports for this many sessions: a peer needs one when about an eighth of an
+/// address's ports are in use towards it.
+const SESSIONS_PER_SET: usize = 8192;
+/// How many freed ports of an endpoint-independent binding may rest at once.
+const RESTING: usize = 4096;
+
+/// The sets of free ports that endpoint-independent addresses always have, and whether there are
+/// any such addresses.
+fn sets_of_addresses(pools: &Pools) -> (Vec<(SetKey, usize)>, bool) {
+    let mut sets = Vec::new();
+    for (address, entry) in pools.addresses() {
+        match entry.mapping {
+            Mapping::EndpointIndependent => {
+                for protocol in [Protocol::Tcp, Protocol::Udp, Protocol::Icmp] {
+                    let resting = match entry.filter {
+                        Filter::Endpoint => RESTING,
+                        Filter::Address | Filter::AddressPort => 0,
+                    };
+                    sets.push((
+                        SetKey {
+                            address,
+                            protocol,
+                            peer: None,
+                        },
+                        resting,
+                    ));
+                }
+            }
+            Mapping::PerFlow => {}
+        }
+    }
+    let independent = !sets.is_empty();
+    (sets, independent)
 }

@@ -172,11 +172,13 @@ impl TcpFlags {
         self.0 & other.0 == other.0
     }
 
+    pub(crate) const fn ends(self) -> bool {
+        self.contains(Self::FIN) || self.contains(Self::RST)
+    }
+
     /// Whether a real TCP sends this: at least one flag, and SYN with neither FIN nor RST.
     pub(crate) const fn is_sane(self) -> bool {
-        let opening = self.contains(Self::SYN);
-        let ending = self.contains(Self::FIN) || self.contains(Self::RST);
-        self.0 != 0 && !(opening && ending)
+        self.0 != 0 && !(self.contains(Self::SYN) && self.ends())
     }
 
     /// Whether this is the first segment of a connection: SYN without ACK.

@@ -1,0 +1,339 @@
+//! Which outside transport address a new flow gets.
+
+use core::net::IpAddr;
+
+use super::SnatPool;
+use crate::binding::Binding;
+use crate::config::{Evict, Mapping, PoolId};
+use crate::event::{Closed, Exhausted};
+use crate::hash::Purpose;
+use crate::port::Ports;
+use crate::portset::SetKey;
+use crate::record::{Hot, Kind, Octets};
+use crate::refused::Refused;
+use crate::table::InboundKey;
+use crate::time::Ticks;
+use crate::tuple::{Protocol, TransportAddress};
+
+/// What a new flow is known by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Choice {
+    pub(super) pool: PoolId,
+    pub(super) kind: Kind,
+    pub(super) client: u32,
+    /// The client's own port.
+    pub(super) port: u16,
+    pub(super) peer: Octets,
+    pub(super) peer_port: u16,
+    pub(super) next_hop: Option<IpAddr>,
+}
+
+impl Choice {
+    pub(super) const fn inbound_key(&self, address: u16, port: u16) -> InboundKey {
+        InboundKey {
+            address,
+            port,
+            peer: self.peer,
+            peer_port: self.peer_port,
+            kind: self.kind.outside_key(),
+        }
+    }
+
+    const fn set_key(&self, address: u16, mapping: Mapping) -> SetKey {
+        SetKey {
+            address,
+            protocol: self.kind.protocol(),
+            peer: match mapping {
+                Mapping::PerFlow => Some((self.peer, self.peer_port)),
+                Mapping::EndpointIndependent => None,
+            },
+        }
+    }
+}
+
+/// How many ports are guessed before a set of free ones is kept.
+const GUESSES: u64 = 4;
+/// How many are guessed when no set can be had.
+const GUESSES_WITHOUT_SET: u64 = 24;
+
+impl SnatPool {
+    /// The outside address and port of a new flow.
+    pub(super) fn choose(
+        &mut self,
+        choice: &Choice,
+        mapping: Mapping,
+    ) -> Result<(u16, u16), Refused> {
+        let family = choice.kind.outside();
+        let paired = self
+            .clients
+            .get(choice.client)
+            .and_then(|client| client.paired(family));
+        let usable = |number: &u16| {
+            self.pools
+                .address(*number)
+                .is_some_and(|entry| !entry.draining)
+        };
+        let address = match paired.filter(usable) {
+            Some(address) => address,
+            None => {
+                let fresh = self
+                    .pools
+                    .choose(choice.pool, family, choice.next_hop, None);
+                let fresh = fresh.ok_or(Refused::NoAddress(family))?;
+                if let Some(client) = self.clients.get_mut(choice.client) {
+                    client.pair(family, fresh);
+                }
+                fresh
+            }
+        };
+        if let Some(port) = self.find_port(choice, address, mapping) {
+            return Ok((address, port));
+        }
+        if self.policy.evict == Evict::Transitory
+            && let Some(victim) = self.victim_to_peer(choice, address, mapping)
+        {
+            self.end(victim, Closed::EvictedForPort);
+            if let Some(port) = self.find_port(choice, address, mapping) {
+                return Ok((address, port));
+            }
+        }
+        if self.pools.pool(choice.pool).is_some_and(|pool| pool.spill)
+            && let Some(other) =
+                self.pools
+                    .choose(choice.pool, family, choice.next_hop, Some(address))
+            && let Some(port) = self.find_port(choice, other, mapping)
+        {
+            self.counters.spilled();
+            return Ok((other, port));
+        }
+        self.tell_exhausted(choice, address);
+        Err(Refused::PortsExhausted)
+    }
+
+    /// A free port: the client's own if it may be kept, then a few guesses, then what a set of
+    /// free ports says.
+    fn find_port(&mut self, choice: &Choice, address: u16, mapping: Mapping) -> Option<u16> {
+        let pool = self.pools.pool(choice.pool)?;
+        let ports = *self.pools.ports(address, choice.kind.protocol())?;
+        let keep_parity = pool.keep_parity && choice.kind.protocol() == Protocol::Udp;
+        let rest = match choice.kind.protocol() {
+            // RFC 6888 REQ-8a: TCP is tracked, so that a freed port is truly free.
+            Protocol::Tcp => Ticks::ZERO,
+            Protocol::Udp | Protocol::Icmp => self.pools.address(address)?.rest,
+        };
+        let key = choice.set_key(address, mapping);
+        if pool.preserve_port
+            && ports.contains(choice.port)
+            && !self.port_taken(choice, address, choice.port, mapping)
+            && !self.port_rests(&key, &ports, choice.port, rest)
+        {
+            return Some(choice.port);
+        }
+        let coin = self.guess() & 1 == 1;
+        let order = Ports::order(choice.port, keep_parity, coin);
+        let promoted = self.sets.get(&self.keys, &key).is_some();
+        if !promoted
+            && let Some(port) = self.guess_port(choice, address, mapping, &ports, order, GUESSES)
+        {
+            return Some(port);
+        }
+        let Some(set) = self.sets.promote(&self.keys, &key) else {
+            self.counters.searched_without_set();
+            let tries = GUESSES_WITHOUT_SET;
+            return self.guess_port(choice, address, mapping, &ports, order, tries);
+        };
+        let (table, bindings, keys) = (&self.table, &self.bindings, &self.keys);
+        let protocol = choice.kind.protocol();
+        let port = set.pick(self.now, &ports, order, rest, |port| match mapping {
+            Mapping::PerFlow => {
+                let key = choice.inbound_key(address, port);
+                table.inbound(key.hash(keys), &key).is_some()
+            }
+            Mapping::EndpointIndependent => {
+                bindings.outside(keys, protocol, address, port).is_some()
+            }
+        });
+        // Not struck out twice: `claim_port` strikes out what it is given.
+        if let Some(port) = port {
+            set.give_back(&ports, port);
+        }
+        port
+    }
+
+    /// Guesses in the first run that has ports at all.
+    fn guess_port(
+        &mut self,
+        choice: &Choice,
+        address: u16,
+        mapping: Mapping,
+        ports: &Ports,
+        order: [usize; 4],
+        tries: u64,
+    ) -> Option<u16> {
+        let mut runs = order.iter().filter_map(|number| ports.run(*number));
+        let run = *runs.find(|run| run.len > 0)?;
+        for _ in 0..tries {
+            let index = self.guess() % u64::from(run.len);
+            let port = run.port(index as u32);
+            if !self.port_taken(choice, address, port, mapping) {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    /// An unguessable number, another one at each call (RFC 6056 §3.3.2: random, from a keyed hash
+    /// of a counter).
+    pub(super) fn guess(&mut self) -> u64 {
+        self.guesses = self.guesses.wrapping_add(1);
+        let [a, b, c, d, e, f, g, h] = self.guesses.to_le_bytes();
+        self.keys
+            .secret(&[Purpose::Guess as u8, a, b, c, d, e, f, g, h])
+    }
+
+    /// Whether a session to this peer has the port.
+    pub(super) fn port_in_use(&self, choice: &Choice, address: u16, port: u16) -> bool {
+        let key = choice.inbound_key(address, port);
+        self.table.inbound(key.hash(&self.keys), &key).is_some()
+    }
+
+    fn port_taken(&self, choice: &Choice, address: u16, port: u16, mapping: Mapping) -> bool {
+        match mapping {
+            Mapping::PerFlow => self.port_in_use(choice, address, port),
+            Mapping::EndpointIndependent => {
+                let protocol = choice.kind.protocol();
+                self.bindings
+                    .outside(&self.keys, protocol, address, port)
+                    .is_some()
+            }
+        }
+    }
+
+    fn port_rests(&mut self, key: &SetKey, ports: &Ports, port: u16, rest: Ticks) -> bool {
+        rest > Ticks::ZERO
+            && self
+                .sets
+                .get(&self.keys, key)
+                .is_some_and(|set| set.rests(self.now, ports, port, rest))
+    }
+
+    /// Notes that a new session has its port; says whether no other session of its client shares
+    /// it.
+    pub(super) fn claim_port(&mut self, hot: &Hot, pool: PoolId, mapping: Mapping) -> bool {
+        let protocol = hot.kind.protocol();
+        let (mut new_port, mut peer) = (true, Some((hot.peer, hot.peer_port)));
+        match mapping {
+            Mapping::PerFlow => {}
+            Mapping::EndpointIndependent => {
+                peer = None;
+                let known = self
+                    .bindings
+                    .outside(&self.keys, protocol, hot.address, hot.port);
+                new_port = known.is_none();
+                let binding = known.or_else(|| {
+                    let binding = Binding {
+                        client: hot.client,
+                        client_port: hot.client_port,
+                        port: hot.port,
+                        address: hot.address,
+                        kind: Kind::new(protocol, hot.kind.inside(), hot.kind.outside()),
+                        pool,
+                        sessions: 0,
+                        inbound: 0,
+                    };
+                    self.bindings.insert(&self.keys, binding)
+                });
+                if let Some(slot) = binding {
+                    self.bindings
+                        .open(&self.keys, slot, hot.peer, hot.kind.is_from_outside());
+                }
+            }
+        }
+        if new_port
+            && let Some(ports) = self.pools.ports(hot.address, protocol)
+            && let Some(set) = self.sets.get(
+                &self.keys,
+                &SetKey {
+                    address: hot.address,
+                    protocol,
+                    peer,
+                },
+            )
+        {
+            set.take(ports, hot.port);
+        }
+        new_port
+    }
+
+    /// Undoes [`claim_port`](Self::claim_port) for a session that ended; says whether the port is
+    /// free now.
+    pub(super) fn release_port(&mut self, slot: u32) -> bool {
+        let Some(hot) = self.table.hot.get(slot as usize).copied() else {
+            return false;
+        };
+        self.table.unlist(&self.keys, slot);
+        let protocol = hot.kind.protocol();
+        let Some(mapping) = self.pools.address(hot.address).map(|entry| entry.mapping) else {
+            return false;
+        };
+        let mut peer = Some((hot.peer, hot.peer_port));
+        match mapping {
+            Mapping::PerFlow => {}
+            Mapping::EndpointIndependent => {
+                peer = None;
+                let known = self
+                    .bindings
+                    .outside(&self.keys, protocol, hot.address, hot.port);
+                let Some(binding) = known else { return false };
+                let from_outside = hot.kind.is_from_outside();
+                if !self
+                    .bindings
+                    .close(&self.keys, binding, hot.peer, from_outside)
+                {
+                    return false;
+                }
+            }
+        }
+        let key = SetKey {
+            address: hot.address,
+            protocol,
+            peer,
+        };
+        let (table, bindings, keys) = (&self.table, &self.bindings, &self.keys);
+        if let Some(ports) = self.pools.ports(hot.address, protocol) {
+            self.sets.release(
+                keys,
+                self.now,
+                &key,
+                ports,
+                hot.port,
+                |port| match mapping {
+                    Mapping::PerFlow => {
+                        let key = InboundKey {
+                            port,
+                            ..InboundKey::of(&hot)
+                        };
+                        table.inbound(key.hash(keys), &key).is_some()
+                    }
+                    Mapping::EndpointIndependent => bindings
+                        .outside(keys, protocol, hot.address, port)
+                        .is_some(),
+                },
+            );
+        }
+        true
+    }
+
+    fn tell_exhausted(&mut self, choice: &Choice, address: u16) {
+        let Some(entry) = self.pools.address(address) else {
+            return;
+        };
+        let peer = choice.peer.to_address(choice.kind.outside());
+        let notice = Exhausted {
+            address: entry.address,
+            peer: TransportAddress::new(peer, choice.peer_port),
+            protocol: choice.kind.protocol(),
+        };
+        self.notices.tell(&self.keys, self.now, notice);
+    }
+}

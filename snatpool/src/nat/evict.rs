@@ -1,0 +1,108 @@
+//! Who goes first when room is needed (RFC 5382 §5).
+
+use super::SnatPool;
+use super::choice::Choice;
+use crate::config::Mapping;
+use crate::lifetime::Class;
+use crate::meter::touch;
+use crate::wheel::Wheel;
+
+/// How many sessions a search for a victim may look at.
+const LOOKED_AT: usize = 24;
+
+impl SnatPool {
+    /// The session that goes first: of the lowest class, the one with the soonest deadline.
+    pub(super) fn victim(&self) -> Option<u32> {
+        Class::EVICTABLE
+            .into_iter()
+            .find_map(|class| self.wheel.soonest(class))
+            .map(|(_, slot)| slot)
+    }
+
+    /// The session of this client that goes first, of the 24 armed longest ago.
+    pub(super) fn victim_of_client(&self, client: u32) -> Option<u32> {
+        let head = self.clients.get(client)?.evictable;
+        let mut best = None;
+        let mut slot = head;
+        for _ in 0..LOOKED_AT {
+            touch(1);
+            let Some(cold) = self.table.cold.get(slot as usize) else {
+                break;
+            };
+            let standing = Wheel::standing(cold);
+            if best.is_none_or(|(least, _)| standing < least) {
+                best = Some((standing, slot));
+            }
+            slot = self.own.next(slot)?;
+            if slot == head {
+                break;
+            }
+        }
+        best.map(|(_, slot)| slot)
+    }
+
+    /// A session whose end frees a port of `address` towards this peer: the one that goes first of
+    /// all, if it is such a one; else the first to go among those that have a few random ports.
+    pub(super) fn victim_to_peer(
+        &mut self,
+        choice: &Choice,
+        address: u16,
+        mapping: Mapping,
+    ) -> Option<u32> {
+        for class in Class::EVICTABLE {
+            if let Some((_, slot)) = self.wheel.soonest(class)
+                && self.frees_port(slot, choice, address, mapping)
+            {
+                return Some(slot);
+            }
+        }
+        let ports = *self.pools.ports(address, choice.kind.protocol())?;
+        let mut best = None;
+        for _ in 0..LOOKED_AT {
+            let port = ports.nth(self.guess() as u32 % ports.count().max(1))?;
+            let Some(slot) = self.holder(choice, address, port, mapping) else {
+                continue;
+            };
+            let Some(cold) = self.table.cold.get(slot as usize) else {
+                continue;
+            };
+            let standing = Wheel::standing(cold);
+            let evictable = standing.0 < Class::Protected as u32;
+            if evictable && best.is_none_or(|(least, _)| standing < least) {
+                best = Some((standing, slot));
+            }
+        }
+        best.map(|(_, slot)| slot)
+    }
+
+    /// The one session that has this port towards the peer; per binding, only the session to this
+    /// same peer is known.
+    fn holder(&self, choice: &Choice, address: u16, port: u16, mapping: Mapping) -> Option<u32> {
+        let key = choice.inbound_key(address, port);
+        let slot = self.table.inbound(key.hash(&self.keys), &key)?;
+        let live = self
+            .table
+            .hot
+            .get(slot as usize)
+            .is_some_and(|hot| !hot.kind.closed());
+        (live && self.frees_port(slot, choice, address, mapping)).then_some(slot)
+    }
+
+    fn frees_port(&self, slot: u32, choice: &Choice, address: u16, mapping: Mapping) -> bool {
+        let Some(hot) = self.table.hot.get(slot as usize) else {
+            return false;
+        };
+        let protocol = choice.kind.protocol();
+        if hot.address != address || hot.kind.protocol() != protocol {
+            return false;
+        }
+        match mapping {
+            Mapping::PerFlow => hot.peer == choice.peer && hot.peer_port == choice.peer_port,
+            Mapping::EndpointIndependent => self
+                .bindings
+                .outside(&self.keys, protocol, address, hot.port)
+                .and_then(|binding| self.bindings.get(binding))
+                .is_some_and(|binding| binding.sessions == 1),
+        }
+    }
+}

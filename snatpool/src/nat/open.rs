@@ -1,0 +1,320 @@
+//! The first packet of a flow.
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use super::SnatPool;
+use super::choice::Choice;
+use super::lookup::{fits, opens, outbound_key};
+use crate::binding::Binding;
+use crate::config::{Evict, Mapping, PoolId};
+use crate::event::Closed;
+use crate::lifetime::State;
+use crate::record::{Hot, Kind, Octets};
+use crate::refused::Refused;
+use crate::session::SessionId;
+use crate::tuple::{Family, Protocol, Side, Signal, TransportAddress, Tuple};
+
+impl SnatPool {
+    /// Opens a session for a packet from inside that has none.
+    ///
+    /// `inside` is the packet's tuple as it is on the wire inside; `peer` is its destination as it
+    /// will be outside: the mapped IPv6 host for NAT46, the embedded IPv4 host for NAT64, the
+    /// same for NAT within a family. `next_hop` is the router on the way to it, if that is known
+    /// before the source address is.
+    ///
+    /// If the flow has a session after all, that one is moved on and returned.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] says why the packet must be dropped. It must not be forwarded untranslated.
+    pub fn bind(
+        &mut self,
+        now: Duration,
+        pool: PoolId,
+        inside: &Tuple,
+        peer: TransportAddress,
+        next_hop: Option<IpAddr>,
+        signal: Signal,
+    ) -> Result<SessionId, Refused> {
+        self.clock(now);
+        let result = self.try_bind(pool, inside, peer, next_hop, signal);
+        result.inspect_err(|why| self.counters.refused(*why))
+    }
+
+    /// Opens a session for a packet from outside that [`Lookup::Admit`](crate::Lookup::Admit) let
+    /// in. `outside` is the packet's tuple as it is on the wire outside; `peer` is its source as
+    /// the client will see it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bind`](Self::bind).
+    pub fn accept(
+        &mut self,
+        now: Duration,
+        outside: &Tuple,
+        peer: TransportAddress,
+        signal: Signal,
+    ) -> Result<SessionId, Refused> {
+        self.clock(now);
+        let result = self.try_accept(outside, peer, signal);
+        result.inspect_err(|why| self.counters.refused(*why))
+    }
+
+    fn try_bind(
+        &mut self,
+        pool: PoolId,
+        inside: &Tuple,
+        peer: TransportAddress,
+        next_hop: Option<IpAddr>,
+        signal: Signal,
+    ) -> Result<SessionId, Refused> {
+        let protocol = inside.protocol;
+        if !fits(protocol, signal) {
+            return Err(Refused::BadFlags);
+        }
+        let key = outbound_key(inside).ok_or(Refused::MixedFamilies)?;
+        if let Some(slot) = self.table.outbound(key.hash(&self.keys), &key)
+            && self.settle(slot)
+        {
+            self.advance(slot, Side::Inside, signal);
+            return Ok(self.table.id(slot));
+        }
+        if !opens(signal) {
+            return Err(Refused::NotOpening);
+        }
+        let mapping = self.pools.pool(pool).ok_or(Refused::UnknownPool)?.mapping;
+        self.refuse_hairpin(mapping, peer.address)?;
+        let (near, far) = (Family::of(inside.source.address), Family::of(peer.address));
+        let kind = Kind::new(protocol, near, far);
+        let owner = Octets::of(inside.source.address);
+        let client = self
+            .clients
+            .find_or_add(&self.keys, self.now, pool, near, owner);
+        let client = client.ok_or(Refused::Sessions)?;
+
+        let peer_port = match protocol {
+            Protocol::Tcp | Protocol::Udp => peer.port,
+            Protocol::Icmp => 0,
+        };
+        let choice = Choice {
+            pool,
+            kind,
+            client,
+            port: inside.source.port,
+            peer: Octets::of(peer.address),
+            peer_port,
+            next_hop,
+        };
+        let binding = match mapping {
+            Mapping::PerFlow => None,
+            Mapping::EndpointIndependent => {
+                self.bindings
+                    .inside(&self.keys, pool, kind, owner, inside.source.port)
+            }
+        };
+        self.check_quota(client, binding.is_none())?;
+        let (address, port) = match binding.and_then(|slot| self.bindings.get(slot)) {
+            Some(&Binding { address, port, .. }) => {
+                if self.port_in_use(&choice, address, port) {
+                    return Err(Refused::Ambiguous);
+                }
+                (address, port)
+            }
+            None => self.choose(&choice, mapping)?,
+        };
+        self.make_room()?;
+        let mut hot = Hot {
+            client: owner,
+            target: Octets::of(inside.destination.address),
+            peer: choice.peer,
+            client_port: inside.source.port,
+            target_port: inside.destination.port,
+            peer_port,
+            port,
+            address,
+            kind,
+            state: match signal {
+                Signal::None => State::Unconfirmed,
+                Signal::Tcp { .. } => State::InInit,
+            },
+            seen: self.seen,
+        };
+        if protocol == Protocol::Tcp && self.syns.answer(self.inbound_tuple(&hot).as_ref()) {
+            hot.state = State::Established;
+        }
+        self.insert(hot, client, mapping)
+    }
+
+    fn try_accept(
+        &mut self,
+        outside: &Tuple,
+        peer: TransportAddress,
+        signal: Signal,
+    ) -> Result<SessionId, Refused> {
+        let protocol = outside.protocol;
+        if !fits(protocol, signal) {
+            return Err(Refused::BadFlags);
+        }
+        if !opens(signal) {
+            return Err(Refused::NotOpening);
+        }
+        let Ok(key) = self.inbound_key(outside) else {
+            return Err(Refused::MixedFamilies);
+        };
+        if let Some(slot) = self.table.inbound(key.hash(&self.keys), &key)
+            && self.settle(slot)
+        {
+            self.advance(slot, Side::Outside, signal);
+            return Ok(self.table.id(slot));
+        }
+        let entry = self.pools.address(key.address).ok_or(Refused::Filtered)?;
+        let (filter, most) = (entry.filter, entry.inbound_sessions);
+        let binding = self
+            .bindings
+            .outside(&self.keys, protocol, key.address, key.port)
+            .ok_or(Refused::Filtered)?;
+        let inside_source = self.admits(binding, key.peer, filter, most)?;
+        let Some(&Binding {
+            client: owner,
+            kind,
+            pool,
+            ..
+        }) = self.bindings.get(binding)
+        else {
+            return Err(Refused::Filtered);
+        };
+        if Family::of(peer.address) != kind.inside() {
+            return Err(Refused::MixedFamilies);
+        }
+        let client = self.clients.find(&self.keys, pool, kind.inside(), owner);
+        let client = client.ok_or(Refused::Filtered)?;
+        let target_port = match protocol {
+            Protocol::Tcp | Protocol::Udp => peer.port,
+            Protocol::Icmp => inside_source.port,
+        };
+        let target = TransportAddress::new(peer.address, target_port);
+        let inside = Tuple {
+            protocol,
+            source: inside_source,
+            destination: target,
+        };
+        let inside_key = outbound_key(&inside).ok_or(Refused::MixedFamilies)?;
+        if let Some(slot) = self
+            .table
+            .outbound(inside_key.hash(&self.keys), &inside_key)
+            && self.settle(slot)
+        {
+            return Err(Refused::Ambiguous);
+        }
+        self.check_quota(client, false)?;
+        self.make_room()?;
+        let mut kind = kind;
+        kind.set_from_outside();
+        let hot = Hot {
+            client: owner,
+            target: Octets::of(peer.address),
+            peer: key.peer,
+            client_port: inside_source.port,
+            target_port,
+            peer_port: key.peer_port,
+            port: key.port,
+            address: key.address,
+            kind,
+            state: match signal {
+                Signal::None => State::Unconfirmed,
+                Signal::Tcp { .. } => State::OutInit,
+            },
+            seen: self.seen,
+        };
+        self.insert(hot, client, Mapping::EndpointIndependent)
+    }
+
+    /// RFC 4787 REQ-9 needs bindings that do not name the peer.
+    fn refuse_hairpin(&self, mapping: Mapping, peer: IpAddr) -> Result<(), Refused> {
+        let Some(entry) = self
+            .pools
+            .find(peer)
+            .and_then(|number| self.pools.address(number))
+        else {
+            return Ok(());
+        };
+        match (mapping, entry.mapping) {
+            (Mapping::EndpointIndependent, Mapping::EndpointIndependent) => Ok(()),
+            (Mapping::PerFlow, _) | (_, Mapping::PerFlow) => Err(Refused::Hairpin),
+        }
+    }
+
+    /// A client at its quota makes room among its own.
+    fn check_quota(&mut self, client: u32, port: bool) -> Result<(), Refused> {
+        let Some(why) = self.clients.refuses(self.now, client, port) else {
+            return Ok(());
+        };
+        match (why, self.policy.evict) {
+            (Refused::QuotaSessions | Refused::QuotaPorts, Evict::Transitory) => {
+                let victim = self.victim_of_client(client).ok_or(why)?;
+                self.end(victim, Closed::EvictedForQuota);
+                self.clients
+                    .refuses(self.now, client, port)
+                    .map_or(Ok(()), Err)
+            }
+            _ => Err(why),
+        }
+    }
+
+    /// One more session must fit.
+    fn make_room(&mut self) -> Result<(), Refused> {
+        if self.holding >= self.policy.sessions {
+            let victim = match self.policy.evict {
+                Evict::Never => None,
+                Evict::Transitory => self.victim(),
+            };
+            self.end(victim.ok_or(Refused::Sessions)?, Closed::EvictedForSession);
+        }
+        if self.taken >= self.policy.slots {
+            Err(Refused::Sessions)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Adds a session whose keys, port and room were checked.
+    pub(super) fn insert(
+        &mut self,
+        mut hot: Hot,
+        client: u32,
+        mapping: Mapping,
+    ) -> Result<SessionId, Refused> {
+        hot.kind.set_opened(true);
+        let Some(owner) = self.clients.get(client) else {
+            return Err(Refused::Sessions);
+        };
+        let pool = owner.pool;
+        let slot = self
+            .table
+            .insert(&self.keys, hot, client)
+            .ok_or(Refused::Sessions)?;
+        let new_port = self.claim_port(&hot, pool, mapping);
+        self.clients.open(self.now, client, new_port);
+        if let Some(entry) = self.pools.address_mut(hot.address) {
+            entry.sessions += 1;
+            entry.high_water = entry.high_water.max(entry.sessions);
+        }
+        self.holding += 1;
+        self.taken += 1;
+        self.counters.opened();
+        self.rearm(slot);
+        self.queue.push(&mut self.table.cold, slot);
+        Ok(self.table.id(slot))
+    }
+
+    /// What a packet from outside to this session carries.
+    fn inbound_tuple(&self, hot: &Hot) -> Option<Tuple> {
+        let address = self.pools.address(hot.address)?.address;
+        Some(Tuple {
+            protocol: hot.kind.protocol(),
+            source: hot.peer(),
+            destination: TransportAddress::new(address, hot.port),
+        })
+    }
+}

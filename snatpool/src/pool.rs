@@ -1,0 +1,250 @@
+//! The outside addresses, and which one a client gets.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::config::{ConfigError, Filter, Mapping, PoolConfig, PoolId};
+use crate::meter::touch;
+use crate::port::Ports;
+use crate::record::Octets;
+use crate::time::Ticks;
+use crate::tuple::{Family, Protocol};
+
+/// No address.
+pub(crate) const NO_ADDRESS: u16 = u16::MAX;
+
+/// Every outside address once, and the pools as lists of them.
+#[derive(Debug)]
+pub(crate) struct Pools {
+    addresses: Box<[Address]>,
+    /// The same by value, sorted, for packets from outside.
+    by_value: Box<[(Family, Octets, u16)]>,
+    pools: Box<[Pool]>,
+    identifiers: Ports,
+}
+
+/// One outside address.
+#[derive(Debug)]
+pub(crate) struct Address {
+    pub(crate) address: IpAddr,
+    pub(crate) mapping: Mapping,
+    pub(crate) filter: Filter,
+    pub(crate) rest: Ticks,
+    pub(crate) inbound_sessions: u16,
+    pub(crate) pool: PoolId,
+    /// Sessions that hold a port of it.
+    pub(crate) sessions: u32,
+    pub(crate) high_water: u32,
+    pub(crate) draining: bool,
+    ports: Ports,
+}
+
+/// One pool.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    ipv4: Members,
+    ipv6: Members,
+    subnets: Vec<IpNet>,
+    pub(crate) mapping: Mapping,
+    pub(crate) preserve_port: bool,
+    pub(crate) keep_parity: bool,
+    pub(crate) spill: bool,
+}
+
+#[derive(Debug)]
+struct Members {
+    addresses: Vec<u16>,
+    /// Where the next choice starts, so that ties go round.
+    cursor: usize,
+}
+
+/// How many addresses one choice compares.
+const COMPARED: usize = 64;
+
+impl Pools {
+    pub(crate) fn new(configs: &[PoolConfig]) -> Result<Self, ConfigError> {
+        if configs.len() > usize::from(u8::MAX) {
+            return Err(ConfigError::TooManyPools {
+                found: configs.len(),
+            });
+        }
+        let mut addresses: Vec<Address> = Vec::new();
+        let mut pools = Vec::with_capacity(configs.len());
+        for (pool, config) in (0_u8..).zip(configs) {
+            let mut ipv4 = Members {
+                addresses: Vec::new(),
+                cursor: 0,
+            };
+            let mut ipv6 = Members {
+                addresses: Vec::new(),
+                cursor: 0,
+            };
+            for address in &config.addresses {
+                let number = add(&mut addresses, configs, pool, config, *address)?;
+                let members = match address {
+                    IpAddr::V4(_) => &mut ipv4,
+                    IpAddr::V6(_) => &mut ipv6,
+                };
+                if !members.addresses.contains(&number) {
+                    members.addresses.push(number);
+                }
+            }
+            pools.push(Pool {
+                ipv4,
+                ipv6,
+                subnets: config.subnets.clone(),
+                mapping: config.mapping,
+                preserve_port: config.preserve_port,
+                keep_parity: config.keep_parity,
+                spill: config.spill,
+            });
+        }
+        let mut by_value: Vec<_> = (0_u16..)
+            .zip(&addresses)
+            .map(|(number, entry)| (Family::of(entry.address), Octets::of(entry.address), number))
+            .collect();
+        by_value.sort_unstable();
+        Ok(Self {
+            addresses: addresses.into_boxed_slice(),
+            by_value: by_value.into_boxed_slice(),
+            pools: pools.into_boxed_slice(),
+            identifiers: Ports::identifiers(),
+        })
+    }
+
+    /// The number of an outside address.
+    #[inline]
+    pub(crate) fn find(&self, address: IpAddr) -> Option<u16> {
+        let key = (Family::of(address), Octets::of(address));
+        let at = self
+            .by_value
+            .binary_search_by(|(family, octets, _)| (*family, *octets).cmp(&key));
+        self.by_value.get(at.ok()?).map(|(_, _, number)| *number)
+    }
+
+    pub(crate) fn address(&self, number: u16) -> Option<&Address> {
+        self.addresses.get(usize::from(number))
+    }
+
+    pub(crate) fn address_mut(&mut self, number: u16) -> Option<&mut Address> {
+        self.addresses.get_mut(usize::from(number))
+    }
+
+    pub(crate) fn pool(&self, pool: PoolId) -> Option<&Pool> {
+        self.pools.get(usize::from(pool.0))
+    }
+
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (u16, &Address)> {
+        (0_u16..).zip(&self.addresses)
+    }
+
+    /// The ports of an address; for ICMP every identifier.
+    pub(crate) fn ports(&self, number: u16, protocol: Protocol) -> Option<&Ports> {
+        match protocol {
+            Protocol::Tcp | Protocol::Udp => self.address(number).map(|address| &address.ports),
+            Protocol::Icmp => Some(&self.identifiers),
+        }
+    }
+
+    /// The address of `family` that a new client of `pool` gets: not one that is drained, nor
+    /// `except`; one in the subnet of the next hop rather than another; then the one with the
+    /// fewest sessions; then the one whose turn it is.
+    pub(crate) fn choose(
+        &mut self,
+        pool: PoolId,
+        family: Family,
+        next_hop: Option<IpAddr>,
+        except: Option<u16>,
+    ) -> Option<u16> {
+        let pool = self.pools.get_mut(usize::from(pool.0))?;
+        let near: Option<&IpNet> =
+            next_hop.and_then(|hop| pool.subnets.iter().find(|subnet| subnet.contains(&hop)));
+        let members = match family {
+            Family::Ipv4 => &mut pool.ipv4,
+            Family::Ipv6 => &mut pool.ipv6,
+        };
+        let len = members.addresses.len();
+        let turns = (members.cursor..len).chain(0..members.cursor);
+        let mut best: Option<((bool, u32), usize)> = None;
+        for place in turns.take(COMPARED) {
+            touch(1);
+            let number = *members.addresses.get(place)?;
+            let entry = self.addresses.get(usize::from(number))?;
+            if entry.draining || except == Some(number) {
+                continue;
+            }
+            let far = near.is_some_and(|subnet| !subnet.contains(&entry.address));
+            let cost = (far, entry.sessions);
+            if best.is_none_or(|(least, _)| cost < least) {
+                best = Some((cost, place));
+            }
+        }
+        let (_, place) = best?;
+        members.cursor = if place + 1 == len { 0 } else { place + 1 };
+        members.addresses.get(place).copied()
+    }
+}
+
+/// The number of an address, which is new or is used by an earlier pool in the same way.
+fn add(
+    addresses: &mut Vec<Address>,
+    configs: &[PoolConfig],
+    pool: u8,
+    config: &PoolConfig,
+    address: IpAddr,
+) -> Result<u16, ConfigError> {
+    let ports = Ports::new(&config.ports).ok_or_else(|| ConfigError::NoPorts {
+        pool,
+        first: *config.ports.start(),
+        last: *config.ports.end(),
+    })?;
+    if address.is_unspecified() || address.is_loopback() || address.is_multicast() {
+        return Err(ConfigError::Address { pool, address });
+    }
+    let known = (0_u16..)
+        .zip(addresses.iter())
+        .find(|(_, entry)| entry.address == address);
+    if let Some((number, entry)) = known {
+        let first = configs.get(usize::from(entry.pool.0));
+        return match first {
+            Some(first) if uses_alike(first, config) => Ok(number),
+            Some(_) | None => Err(ConfigError::SharedAddress {
+                address,
+                first: entry.pool.0,
+                second: pool,
+            }),
+        };
+    }
+    let number = u16::try_from(addresses.len())
+        .ok()
+        .filter(|number| *number != NO_ADDRESS);
+    let number = number.ok_or(ConfigError::TooManyAddresses)?;
+    addresses.push(Address {
+        address,
+        mapping: config.mapping,
+        filter: config.filter,
+        rest: match (config.mapping, config.filter) {
+            (Mapping::EndpointIndependent, Filter::Endpoint) => Ticks::at_least(config.rest),
+            // RFC 6888 REQ-8c: where a filter names the peer, freed ports need no rest.
+            (Mapping::EndpointIndependent, Filter::Address | Filter::AddressPort)
+            | (Mapping::PerFlow, _) => Ticks::ZERO,
+        },
+        inbound_sessions: config.inbound_sessions,
+        pool: PoolId(pool),
+        sessions: 0,
+        high_water: 0,
+        draining: false,
+        ports,
+    });
+    Ok(number)
+}
+
+fn uses_alike(one: &PoolConfig, other: &PoolConfig) -> bool {
+    one.ports == other.ports
+        && one.mapping == other.mapping
+        && one.filter == other.filter
+        && one.rest == other.rest
+}

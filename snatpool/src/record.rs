@@ -1,0 +1,237 @@
+//! A session as it is kept: one cache line that packets use, and half a line that they do not.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::lifetime::State;
+use crate::time::Ticks;
+use crate::tuple::{Family, Protocol, TransportAddress, Tuple};
+
+/// No slot.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// All that a packet of the session reads, and of which an established one writes `seen` alone.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Hot {
+    /// Inside source.
+    pub(crate) client: Octets,
+    /// Inside destination: the peer as the client sees it.
+    pub(crate) target: Octets,
+    /// Outside destination.
+    pub(crate) peer: Octets,
+    pub(crate) client_port: u16,
+    pub(crate) target_port: u16,
+    /// 0 for ICMP.
+    pub(crate) peer_port: u16,
+    /// Outside source port.
+    pub(crate) port: u16,
+    /// Outside source address: an index into the address table.
+    pub(crate) address: u16,
+    pub(crate) kind: Kind,
+    pub(crate) state: State,
+    /// When it was refreshed last, rounded up.
+    pub(crate) seen: Ticks,
+}
+
+const _: () = assert!(size_of::<Hot>() == 64);
+
+impl Hot {
+    pub(crate) const EMPTY: Self = Self {
+        client: Octets([0; 16]),
+        target: Octets([0; 16]),
+        peer: Octets([0; 16]),
+        client_port: 0,
+        target_port: 0,
+        peer_port: 0,
+        port: 0,
+        address: 0,
+        kind: Kind(0),
+        state: State::Unconfirmed,
+        seen: Ticks::ZERO,
+    };
+
+    pub(crate) fn inside(&self) -> Tuple {
+        let family = self.kind.inside();
+        Tuple {
+            protocol: self.kind.protocol(),
+            source: TransportAddress::new(self.client.to_address(family), self.client_port),
+            destination: TransportAddress::new(self.target.to_address(family), self.target_port),
+        }
+    }
+
+    /// Outside destination. An ICMP packet has one identifier, which stands in both ports.
+    pub(crate) fn peer(&self) -> TransportAddress {
+        let port = match self.kind.protocol() {
+            Protocol::Tcp | Protocol::Udp => self.peer_port,
+            Protocol::Icmp => self.port,
+        };
+        TransportAddress::new(self.peer.to_address(self.kind.outside()), port)
+    }
+}
+
+/// What only opening, closing and timers use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cold {
+    /// The session after and before this one in its wheel slot.
+    pub(crate) next: u32,
+    pub(crate) prev: u32,
+    /// Which wheel and which second; see [`Wheel`](crate::wheel::Wheel). Once closed: why.
+    pub(crate) armed: u32,
+    pub(crate) client: u32,
+    pub(crate) generation: u32,
+    /// The next session whose events wait; see [`Queue`](crate::queue::Queue).
+    pub(crate) event: u32,
+    /// Sequence numbers noted at the last FIN of either side; 0 for none.
+    pub(crate) sequence_in: u32,
+    pub(crate) sequence_out: u32,
+}
+
+const _: () = assert!(size_of::<Cold>() == 32);
+
+impl Cold {
+    pub(crate) const EMPTY: Self = Self {
+        next: NONE,
+        prev: NONE,
+        armed: NONE,
+        client: NONE,
+        generation: 0,
+        event: NONE,
+        sequence_in: 0,
+        sequence_out: 0,
+    };
+}
+
+/// An address of either family; which one stands beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Octets(pub(crate) [u8; 16]);
+
+impl Octets {
+    pub(crate) const fn of(address: IpAddr) -> Self {
+        Self(match address {
+            IpAddr::V4(v4) => {
+                let [a, b, c, d] = v4.octets();
+                [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
+            }
+            IpAddr::V6(v6) => v6.octets(),
+        })
+    }
+
+    pub(crate) const fn to_address(self, family: Family) -> IpAddr {
+        match family {
+            Family::Ipv4 => {
+                let [.., a, b, c, d] = self.0;
+                IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+            }
+            Family::Ipv6 => IpAddr::V6(Ipv6Addr::from_octets(self.0)),
+        }
+    }
+}
+
+/// Protocol, families and flags in one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kind(u8);
+
+impl Kind {
+    const PROTOCOL: u8 = 0b11;
+    const INSIDE_V6: u8 = 1 << 2;
+    const OUTSIDE_V6: u8 = 1 << 3;
+    const PINNED: u8 = 1 << 4;
+    const OPENED: u8 = 1 << 5;
+    const CLOSED: u8 = 1 << 6;
+    const FROM_OUTSIDE: u8 = 1 << 7;
+
+    pub(crate) const fn new(protocol: Protocol, inside: Family, outside: Family) -> Self {
+        let protocol = match protocol {
+            Protocol::Tcp => 0,
+            Protocol::Udp => 1,
+            Protocol::Icmp => 2,
+        };
+        let inside = match inside {
+            Family::Ipv4 => 0,
+            Family::Ipv6 => Self::INSIDE_V6,
+        };
+        let outside = match outside {
+            Family::Ipv4 => 0,
+            Family::Ipv6 => Self::OUTSIDE_V6,
+        };
+        Self(protocol | inside | outside)
+    }
+
+    pub(crate) const fn protocol(self) -> Protocol {
+        match self.0 & Self::PROTOCOL {
+            0 => Protocol::Tcp,
+            1 => Protocol::Udp,
+            _ => Protocol::Icmp,
+        }
+    }
+
+    pub(crate) const fn inside(self) -> Family {
+        if self.0 & Self::INSIDE_V6 == 0 {
+            Family::Ipv4
+        } else {
+            Family::Ipv6
+        }
+    }
+
+    pub(crate) const fn outside(self) -> Family {
+        if self.0 & Self::OUTSIDE_V6 == 0 {
+            Family::Ipv4
+        } else {
+            Family::Ipv6
+        }
+    }
+
+    /// Keeps its slot and port when it ends.
+    pub(crate) const fn pinned(self) -> bool {
+        self.0 & Self::PINNED != 0
+    }
+
+    /// Its opening has not been announced.
+    pub(crate) const fn opened(self) -> bool {
+        self.0 & Self::OPENED != 0
+    }
+
+    /// It has ended.
+    pub(crate) const fn closed(self) -> bool {
+        self.0 & Self::CLOSED != 0
+    }
+
+    /// Its peer opened it.
+    pub(crate) const fn is_from_outside(self) -> bool {
+        self.0 & Self::FROM_OUTSIDE != 0
+    }
+
+    pub(crate) const fn set_pinned(&mut self, on: bool) {
+        self.0 = if on {
+            self.0 | Self::PINNED
+        } else {
+            self.0 & !Self::PINNED
+        };
+    }
+
+    pub(crate) const fn set_opened(&mut self, on: bool) {
+        self.0 = if on {
+            self.0 | Self::OPENED
+        } else {
+            self.0 & !Self::OPENED
+        };
+    }
+
+    pub(crate) const fn set_closed(&mut self) {
+        self.0 |= Self::CLOSED;
+    }
+
+    pub(crate) const fn set_from_outside(&mut self) {
+        self.0 |= Self::FROM_OUTSIDE;
+    }
+
+    /// Protocol and inside family: the part that is in the outbound key.
+    pub(crate) const fn inside_key(self) -> u8 {
+        self.0 & (Self::PROTOCOL | Self::INSIDE_V6)
+    }
+
+    /// Protocol and outside family: the part that is in the inbound key.
+    pub(crate) const fn outside_key(self) -> u8 {
+        self.0 & (Self::PROTOCOL | Self::OUTSIDE_V6)
+    }
+}

@@ -1,0 +1,145 @@
+//! When to look at a session next.
+
+use alloc::boxed::Box;
+use alloc::vec;
+
+use crate::bits::Bits;
+use crate::lifetime::Class;
+use crate::meter::touch;
+use crate::record::{Cold, NONE};
+
+/// One ring of seconds for each [`Class`]: the first occupied slot of a class is its soonest
+/// deadline. A slot is a list through the `next` and `prev` of its sessions, oldest first.
+#[derive(Debug)]
+pub(crate) struct Wheel {
+    rings: [Ring; Class::COUNT],
+    mask: u32,
+}
+
+#[derive(Debug)]
+struct Ring {
+    heads: Box<[u32]>,
+    occupied: Bits,
+    /// No occupied slot stands for a second before this one.
+    base: u32,
+}
+
+/// `armed` holds the class above these bits and the second in them.
+const SECOND_BITS: u32 = 29;
+
+impl Wheel {
+    /// For deadlines up to `span` seconds ahead; later ones are looked at early and sent on.
+    pub(crate) fn new(span: u32) -> Self {
+        let len = span.saturating_add(2).next_power_of_two().clamp(64, 16_384);
+        let ring = || Ring {
+            heads: vec![NONE; len as usize].into_boxed_slice(),
+            occupied: Bits::new(len as usize),
+            base: 0,
+        };
+        Self {
+            rings: [ring(), ring(), ring(), ring()],
+            mask: len - 1,
+        }
+    }
+
+    /// Puts a session that stands nowhere behind those of its second.
+    pub(crate) fn arm(&mut self, cold: &mut [Cold], slot: u32, class: Class, second: u32) {
+        touch(1);
+        let mask = self.mask;
+        let Some(ring) = self.rings.get_mut(class as usize) else {
+            return;
+        };
+        if ring.occupied.next(0).is_none() {
+            // Nobody may have called for longer than the ring spans.
+            ring.base = ring.base.max(second.saturating_sub(mask));
+        }
+        let second = second.clamp(ring.base, ring.base.saturating_add(mask));
+        let place = second & mask;
+        let Some(head) = ring.heads.get_mut(place as usize) else {
+            return;
+        };
+        let (next, prev) = if *head == NONE {
+            *head = slot;
+            ring.occupied.insert(place as usize);
+            (slot, slot)
+        } else {
+            let next = *head;
+            let prev = cold.get(next as usize).map_or(next, |record| record.prev);
+            (next, prev)
+        };
+        if let Some(record) = cold.get_mut(slot as usize) {
+            record.next = next;
+            record.prev = prev;
+            record.armed = (class as u32) << SECOND_BITS | second;
+        }
+        if next != slot {
+            if let Some(record) = cold.get_mut(next as usize) {
+                record.prev = slot;
+            }
+            if let Some(record) = cold.get_mut(prev as usize) {
+                record.next = slot;
+            }
+        }
+    }
+
+    /// Takes a session out of its list.
+    pub(crate) fn disarm(&mut self, cold: &mut [Cold], slot: u32) {
+        touch(1);
+        let Some(record) = cold.get_mut(slot as usize) else {
+            return;
+        };
+        let Cold {
+            next, prev, armed, ..
+        } = *record;
+        if armed == NONE {
+            return;
+        }
+        record.armed = NONE;
+        if let Some(record) = cold.get_mut(next as usize) {
+            record.prev = prev;
+        }
+        if let Some(record) = cold.get_mut(prev as usize) {
+            record.next = next;
+        }
+        let place = armed & self.mask;
+        let Some(ring) = self.rings.get_mut((armed >> SECOND_BITS) as usize) else {
+            return;
+        };
+        let Some(head) = ring.heads.get_mut(place as usize) else {
+            return;
+        };
+        if *head == slot {
+            if next == slot {
+                *head = NONE;
+                ring.occupied.remove(place as usize);
+            } else {
+                *head = next;
+            }
+        }
+    }
+
+    /// The class and second at which a session stands.
+    pub(crate) const fn standing(cold: &Cold) -> (u32, u32) {
+        (
+            cold.armed >> SECOND_BITS,
+            cold.armed & ((1 << SECOND_BITS) - 1),
+        )
+    }
+
+    /// The soonest second of a class, and the session that has stood there longest.
+    pub(crate) fn soonest(&self, class: Class) -> Option<(u32, u32)> {
+        let ring = self.rings.get(class as usize)?;
+        let base = (ring.base & self.mask) as usize;
+        let place = ring.occupied.next(base).or_else(|| ring.occupied.next(0))?;
+        let ahead = (place as u32).wrapping_sub(base as u32) & self.mask;
+        let head = ring.heads.get(place)?;
+        Some((ring.base.saturating_add(ahead), *head))
+    }
+
+    /// Nothing of this class stands before `second` any more.
+    pub(crate) fn advance(&mut self, class: Class, second: u32) {
+        if let Some(ring) = self.rings.get_mut(class as usize) {
+            ring.base = ring.base.max(second);
+        }
+    }
+}
