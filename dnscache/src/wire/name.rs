@@ -291,6 +291,3 @@ pub(crate) fn lower_name(message: &[u8], at: usize) -> Option<Box<[u8]>> {
     lowercase(&mut name);
     Some(name)
 }
-
-#[cfg(test)]
-mod tests;

@@ -344,6 +344,3 @@ fn rtype_name(number: u16) -> Option<&'static str> {
         _ => return None,
     })
 }
-
-#[cfg(test)]
-mod tests;
