@@ -366,6 +366,3 @@ impl Store {
         self.stats.entries = self.slots.slots.len().saturating_sub(self.free.len());
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -100,6 +100,3 @@ fn masked(address: IpAddr, (v4, v6): (u8, u8)) -> IpAddr {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

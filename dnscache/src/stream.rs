@@ -54,6 +54,3 @@ impl Frames {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

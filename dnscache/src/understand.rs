@@ -317,6 +317,3 @@ fn strip(message: &Message<'_>, records: &[Record], kept: &[Record]) -> Option<V
     put_u16(&mut bytes, 2, flags);
     Some(bytes)
 }
-
-#[cfg(test)]
-mod tests;

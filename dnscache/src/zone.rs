@@ -100,6 +100,3 @@ impl Zones {
         self.zones.len()
     }
 }
-
-#[cfg(test)]
-mod tests;

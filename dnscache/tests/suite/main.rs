@@ -1,0 +1,4 @@
+//! What a resolver does, through its public interface alone.
+
+mod common;
+mod flow;
