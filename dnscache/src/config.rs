@@ -39,8 +39,6 @@ pub struct Config {
     pub name_error_cut: bool,
     /// Whether answers asked for again in the last tenth of their life are fetched anew.
     pub prefetch: bool,
-    /// Whether localhost, loopback reverse zones and the empty zones of RFC 6303 are answered here.
-    pub answer_default_zones: bool,
     /// Queries per second that are accepted; 0 means any number.
     pub rate_limit: u32,
     /// Queries per second that are accepted of one client network; 0 means any number.
@@ -90,7 +88,6 @@ impl Default for Config {
             stale: Duration::from_secs(86_400),
             name_error_cut: false,
             prefetch: true,
-            answer_default_zones: false,
             rate_limit: 0,
             client_rate_limit: 0,
             client_prefix: (32, 64),

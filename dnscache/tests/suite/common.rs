@@ -1,7 +1,7 @@
 //! A resolver between a client and servers that a test plays.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use core::net::SocketAddr;
+use core::time::Duration;
 
 use dnscache::{
     Client, Config, Event, ForwardZone, Name, Resolver, Ticket, Transmit, Transport, Verdict, rtype,
@@ -49,13 +49,6 @@ impl Ask {
     pub(crate) fn edns(self, size: u16) -> Self {
         Self {
             edns: Some((size, 0)),
-            ..self
-        }
-    }
-
-    pub(crate) fn dnssec_ok(self) -> Self {
-        Self {
-            edns: Some((1232, 0x8000)),
             ..self
         }
     }
@@ -127,23 +120,8 @@ impl Answer {
         }
     }
 
-    pub(crate) fn rcode(mut self, rcode: u8) -> Self {
-        self.bytes[3] = (self.bytes[3] & 0xf0) | rcode;
-        self
-    }
-
-    pub(crate) fn authoritative(mut self) -> Self {
-        self.bytes[2] |= 0x04;
-        self
-    }
-
     pub(crate) fn authentic(mut self) -> Self {
         self.bytes[3] |= 0x20;
-        self
-    }
-
-    pub(crate) fn truncated(mut self) -> Self {
-        self.bytes[2] |= 0x02;
         self
     }
 
@@ -283,7 +261,7 @@ impl World {
 
     pub(crate) fn sent(&mut self) -> Vec<Sent> {
         let mut buf = [0; 512];
-        std::iter::from_fn(|| {
+        core::iter::from_fn(|| {
             let transmit = self.resolver.poll_transmit(self.now, &mut buf)?;
             Some(Sent {
                 transmit,
