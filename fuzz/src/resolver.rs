@@ -59,7 +59,6 @@ impl World {
         config.message_bytes = 1 << 16;
         config.negative_bytes = 1 << 14;
         config.name_error_cut = seed & 1 != 0;
-        config.answer_default_zones = seed & 2 != 0;
         config.case_randomization = seed & 4 == 0;
         Self {
             resolver: Resolver::new(config, [seed; 32]),

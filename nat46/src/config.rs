@@ -23,7 +23,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The RFCs' defaults; MSS clamping and all, but no own addresses.
+    /// The RFCs' defaults, MSS clamping beside them, and no own addresses.
     pub const DEFAULT: Self = Self {
         own_ipv4: None,
         own_ipv6: None,
@@ -31,7 +31,7 @@ impl Config {
         udp_zero: UdpZero::Compute,
         error_rate: ErrorRate::DEFAULT,
         traffic_class: TrafficClass::Copy,
-        mss: MssClamp::Off,
+        mss: MssClamp::Auto,
     };
 }
 

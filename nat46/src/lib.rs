@@ -9,6 +9,7 @@
 )]
 
 mod buffer;
+mod bytes;
 pub mod checksum;
 pub mod offload;
 pub mod packet;

@@ -57,6 +57,8 @@ pub struct Packet {
     pub(crate) hop_limit: u8,
     pub(crate) traffic_class: u8,
     pub(crate) dont_fragment: bool,
+    /// IPv4: the identification; IPv6: 0, or that of its Fragment header.
+    pub(crate) identification: u32,
     pub(crate) fragmentation: Fragmentation,
     pub(crate) obstacle: Option<Obstacle>,
     pub(crate) transport: Transport,
@@ -328,6 +330,16 @@ impl Packet {
         }
     }
 
+    /// The only fragment of a datagram that is whole: what it is before it is split.
+    pub(crate) const fn whole(&self) -> Fragment {
+        Fragment {
+            identification: self.identification,
+            offset: 0,
+            more: false,
+        }
+    }
+
+    #[inline]
     pub(crate) fn has_options(&self) -> bool {
         self.transport_offset()
             != if self.is_ipv6() {

@@ -140,6 +140,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Packet, ParseError> {
         hop_limit: header.ttl,
         traffic_class: header.tos,
         dont_fragment: header.dont_fragment(),
+        identification: u32::from(header.identification),
         fragmentation,
         obstacle,
         transport: parsed.transport,

@@ -120,6 +120,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Packet, ParseError> {
         hop_limit: header.hop_limit,
         traffic_class: header.traffic_class,
         dont_fragment: true,
+        identification: match chain.fragmentation {
+            Fragmentation::Whole => 0,
+            Fragmentation::Atomic { identification } => identification,
+            Fragmentation::Fragment(fragment) => fragment.identification,
+        },
         fragmentation: chain.fragmentation,
         obstacle: chain.obstacle,
         transport: parsed.transport,
