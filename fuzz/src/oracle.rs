@@ -73,9 +73,11 @@ fn judge_ipv6(packet: &[u8]) -> Result<Sound<'_>, &'static str> {
         } else {
             usize::from(head[1]) * 8 + 8
         };
+        // What stands behind a Fragment header is a transport, or nothing to look at (RFC 7915 §5.1.1).
+        let last = next == 44;
         next = head[0];
         at += length;
-        if fragment.is_some_and(|fragment| fragment.offset > 0) {
+        if last {
             break;
         }
     }
@@ -100,7 +102,9 @@ impl Sound<'_> {
                 return None;
             }
         }
-        Some(self.transport_sum() == 0xffff)
+        // Only an ICMP message of nothing but zeros sums up to 0, which is the same number as 0xffff in ones'
+        // complement: no update by a difference can tell them apart (RFC 1624 §3).
+        Some(matches!(self.transport_sum(), 0 | 0xffff))
     }
 
     fn checksum_place(&self) -> Option<usize> {
