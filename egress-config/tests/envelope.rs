@@ -1,6 +1,6 @@
 //! What stands around the parameters: who a resource is, lists of resources, and how a finding reads.
 
-use egress_config::{Diagnostic, Sources, check};
+use egress_config::{Diagnostic, Level, Sources, check};
 
 fn findings(text: &str) -> Vec<Diagnostic> {
     let mut sources = Sources::new();
