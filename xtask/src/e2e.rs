@@ -21,13 +21,16 @@ const PACKAGES: &[(&str, &str)] = &[("tshark", "tshark")];
 const BROKEN: &str = "_ws.malformed || ip.checksum.status==0 || tcp.checksum.status==0 \
     || udp.checksum.status==0 || udp.checksum.status==4 || icmp.checksum.status==0 \
     || icmpv6.checksum.status==0";
-const CHECKSUMS: &[&str] = &[
+const PREFERENCES: &[&str] = &[
     "-o",
     "ip.check_checksum:TRUE",
     "-o",
     "tcp.check_checksum:TRUE",
     "-o",
     "udp.check_checksum:TRUE",
+    // The links put packets out of order, on purpose.
+    "-o",
+    "tcp.reassemble_out_of_order:TRUE",
 ];
 
 fn packages(tree: &Tree) -> Outcome {
@@ -86,7 +89,11 @@ fn capture(tree: &Tree) -> Outcome {
         for (what, filter) in [
             ("query", "dns.flags.response==0".to_owned()),
             ("answer", format!("dns.flags.response==1 && {record}")),
-            ("page", "http.response.code==200".to_owned()),
+            (
+                "whole page",
+                "http.response.code==200 && http.content_length==1048576 && data.len==1048576"
+                    .to_owned(),
+            ),
         ] {
             let found = capture.rows(&format!("{family} && {filter}"), &["frame.number"])?;
             if found.is_empty() {
@@ -139,7 +146,7 @@ impl Capture {
         command
             .arg("-r")
             .arg(&self.path)
-            .args(CHECKSUMS)
+            .args(PREFERENCES)
             .args(["-Y", filter, "-T", "fields"]);
         fields.iter().for_each(|field| {
             command.args(["-e", field]);
