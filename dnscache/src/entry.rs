@@ -7,8 +7,8 @@ use core::time::Duration;
 use crate::key::Key;
 use crate::understand::{Kind, Understood};
 use crate::wire::{
-    ExtendedError, HEADER_BYTES, Message, OPT_BYTES, Query, Record, Section, Writer, flag, get_u16,
-    get_u32, put_u16, put_u32, rcode, rewrite, rtype, write_opt,
+    Edns, ExtendedError, HEADER_BYTES, Message, OPT_BYTES, Query, Record, Section, Writer, flag,
+    get_u16, get_u32, put_u16, put_u32, rcode, rewrite, rtype, write_opt,
 };
 
 /// An answer as it came, and what has to be known to serve it again.
@@ -330,8 +330,8 @@ pub(crate) fn write_empty(
     finish(length, query, code >> 4, envelope, out)
 }
 
-/// The answer to a message that is no proper query: its header, and an OPT record where the code needs
-/// one; the question is not repeated, for it may be what is wrong.
+/// The answer to a message that is no proper query: its header, its question if that can be read, and
+/// an OPT record if it has one (RFC 6891 §6.1.1), sound or not.
 pub(crate) fn write_refusal(
     message: &[u8],
     code: u8,
@@ -342,13 +342,18 @@ pub(crate) fn write_refusal(
     writer.put_u16(get_u16(message, 0)?)?;
     let copied = get_u16(message, 2)? & (flag::OPCODE | flag::RD | flag::CD);
     writer.put_u16(flag::QR | flag::RA | copied | u16::from(code & 0x0f))?;
-    let question = Message::parse(message).map_or(&[][..], |message| message.question);
-    writer.put_u16(u16::from(!question.is_empty()))?;
+    let message = Message::parse(message);
+    let opt = message.and_then(|message| {
+        let mut records = message.records().flatten();
+        records.find(|record| record.rtype == rtype::OPT)
+    });
+    writer.put_u16(u16::from(message.is_some()))?;
     writer.put(&[0; 4])?;
-    writer.put_u16(u16::from(code > 0x0f))?;
-    writer.put(question)?;
-    if code > 0x0f {
-        write_opt(&mut writer, udp_bytes, code >> 4, false, None)?;
+    writer.put_u16(u16::from(opt.is_some()))?;
+    writer.put(message.map_or(&[], |message| message.question))?;
+    if let Some(opt) = opt {
+        let dnssec_ok = Edns::from_fields(opt.class, opt.ttl).dnssec_ok;
+        write_opt(&mut writer, udp_bytes, code >> 4, dnssec_ok, None)?;
     }
     Some(writer.len())
 }

@@ -23,6 +23,7 @@ mod cache;
 mod entry;
 mod key;
 mod sieve;
+mod ttl;
 mod understand;
 
 mod exchange;

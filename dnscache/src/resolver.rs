@@ -227,6 +227,3 @@ impl Resolver {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

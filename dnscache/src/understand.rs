@@ -4,9 +4,10 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use crate::ttl;
 use crate::wire::{
     Labels, Message, NAME_BYTES, Record, Section, expand, extended_error, flag, get_u32,
-    lower_name, name_is, put_u16, put_u32, rcode, referred_name, rewrite, rtype,
+    lower_name, name_is, put_u16, rcode, referred_name, rewrite, rtype,
 };
 
 /// Names of a CNAME chain, the question's included; longer ones are taken for a loop.
@@ -117,7 +118,7 @@ pub(crate) fn own(bytes: &[u8], question: &[u8]) -> Option<Understood> {
     };
     let life = kept
         .iter()
-        .map(|record| bounded_ttl(record.ttl))
+        .map(|record| ttl::bounded(record.ttl))
         .min()
         .unwrap_or(u32::MAX);
     let mut whole = strip(&message, &records, &kept)?;
@@ -258,7 +259,7 @@ fn kind(message: &Message<'_>, kept: &[Record], chain: &[Box<[u8]>]) -> Option<K
 fn life(bytes: &[u8], kind: Kind, kept: &[Record]) -> u32 {
     let shortest = kept
         .iter()
-        .map(|record| bounded_ttl(record.ttl))
+        .map(|record| ttl::bounded(record.ttl))
         .min()
         .unwrap_or(0);
     match kind {
@@ -269,14 +270,9 @@ fn life(bytes: &[u8], kind: Kind, kept: &[Record]) -> u32 {
             // Two names of at least one octet, and five numbers.
             .filter(|soa| soa.rdata(bytes).len() >= 22)
             .and_then(|soa| get_u32(bytes, soa.end.checked_sub(4)?))
-            .map_or(0, |minimum| shortest.min(bounded_ttl(minimum))),
+            .map_or(0, |minimum| shortest.min(ttl::bounded(minimum))),
         Kind::Failure => 0,
     }
-}
-
-/// A TTL with the first bit set is a large one (RFC 8767 §4), and never sent on like that.
-fn bounded_ttl(ttl: u32) -> u32 {
-    ttl.min(0x7fff_ffff)
 }
 
 /// The message with the kept records only: its own bytes where they are a run from the start.
@@ -305,14 +301,7 @@ fn strip(message: &Message<'_>, records: &[Record], kept: &[Record]) -> Option<V
     } else {
         rewrite(message, message.question, kept)?
     };
-    let long: Vec<Record> = Message::parse(&bytes)?
-        .records()
-        .filter_map(Result::ok)
-        .filter(|record| record.ttl != bounded_ttl(record.ttl))
-        .collect();
-    for record in long {
-        put_u32(&mut bytes, record.ttl_at, bounded_ttl(record.ttl));
-    }
+    ttl::even_out(&mut bytes)?;
     let flags = message.flags & !flag::TC;
     put_u16(&mut bytes, 2, flags);
     Some(bytes)

@@ -4,7 +4,8 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use dnscache::{
-    Client, Config, Event, ForwardZone, Name, Resolver, Ticket, Transmit, Transport, Verdict, rtype,
+    Client, Config, Event, ForwardZone, Name, Resolver, StreamTransmit, Ticket, Transmit,
+    Transport, Verdict, rtype,
 };
 use hickory_proto::op::Message;
 
@@ -122,6 +123,11 @@ impl Answer {
 
     pub(crate) fn authentic(mut self) -> Self {
         self.bytes[3] |= 0x20;
+        self
+    }
+
+    pub(crate) fn rcode(mut self, code: u8) -> Self {
+        self.bytes[3] = (self.bytes[3] & 0xf0) | code;
         self
     }
 
@@ -327,6 +333,46 @@ impl World {
         let sent = self.sent_one();
         self.reply(&sent, &answer(&sent.bytes), 0);
         self.answered(ticket)
+    }
+
+    /// No server answers for so long; what is sent meanwhile is given back, with the moment of it.
+    pub(crate) fn silence(&mut self, time: Duration) -> Vec<(Duration, Sent)> {
+        let end = self.now + time;
+        let mut all = Vec::new();
+        loop {
+            let now = self.now;
+            all.extend(self.sent().into_iter().map(|sent| (now, sent)));
+            self.streams();
+            while self.resolver.poll_event().is_some() {}
+            let next = self.resolver.poll_timeout().filter(|at| *at <= end);
+            let Some(next) = next else { break };
+            self.now = self.now.max(next);
+            self.resolver.handle_timeout(self.now);
+        }
+        self.now = end;
+        all
+    }
+
+    /// What is to be done about connections to servers, with the bytes to send.
+    pub(crate) fn streams(&mut self) -> Vec<(StreamTransmit, Vec<u8>)> {
+        let mut buf = [0; 512];
+        core::iter::from_fn(|| {
+            let transmit = self.resolver.poll_stream(self.now, &mut buf)?;
+            let len = match transmit {
+                StreamTransmit::Send { len, .. } => len,
+                _ => 0,
+            };
+            Some((transmit, buf[..len].to_vec()))
+        })
+        .collect()
+    }
+
+    /// Every query that leaves at this moment is answered with a response code and nothing else.
+    pub(crate) fn fail_upstream(&mut self, code: u8) {
+        while let Some(sent) = self.sent().into_iter().next() {
+            let reply = Answer::to(&sent.bytes).rcode(code);
+            self.deliver(&sent, &reply).unwrap();
+        }
     }
 
     pub(crate) fn pass(&mut self, time: Duration) {

@@ -1,4 +1,10 @@
 //! What a resolver does, through its public interface alone.
 
+extern crate alloc;
+
 mod common;
+mod failure;
 mod flow;
+mod forgery;
+mod lifetime;
+mod message;
