@@ -36,6 +36,17 @@ impl FreeSet {
         }
     }
 
+    pub(crate) fn remove(&mut self, number: u32) {
+        let bit = 1 << (number % 64);
+        if number < self.bound
+            && let Some(word) = self.words.get_mut((number / 64) as usize)
+            && *word & bit != 0
+        {
+            *word &= !bit;
+            self.len -= 1;
+        }
+    }
+
     /// Takes the first member at or after `start`, going round at the bound. Looks at each word
     /// once at most, and at none when the set is empty.
     pub(crate) fn take_from(&mut self, start: u32) -> Option<u32> {
@@ -92,5 +103,10 @@ mod tests {
             (free.len(), free.take_from(0), free.take_from(0)),
             (1, Some(64), None)
         );
+        free.insert(3);
+        free.remove(3);
+        free.remove(3);
+        free.remove(65);
+        assert_eq!((free.len(), free.take_from(0)), (0, None));
     }
 }

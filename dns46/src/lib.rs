@@ -10,13 +10,29 @@
 
 extern crate alloc;
 
+mod responder;
+
+mod policy;
+
+mod message;
+mod synthesis;
+
+mod embed;
+
 mod config;
-mod event;
+mod table;
+
 mod free;
 mod hash;
 mod page;
-mod table;
+
+mod event;
+mod store;
 
 pub use config::{Config, ConfigError};
+pub use embed::{Prefix, PrefixError};
 pub use event::Event;
+pub use policy::{Basis, Decision, Settings};
+pub use responder::{Dns46, Lookup, Pair, Refusal, Stats, Synthesized, Ticket};
+pub use store::{OperationId, StoreAction, StoreOperation, StoreReply};
 pub use table::{Assigned, Exhausted, Mapping, State, StaticError, Table};

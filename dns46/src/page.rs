@@ -18,6 +18,8 @@ pub(crate) struct Entry {
     pub(crate) promised_until: Duration,
     /// The last answer or the end of the last session.
     pub(crate) idle_since: Duration,
+    /// The store has acknowledged it.
+    pub(crate) stored: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -170,6 +170,7 @@ impl Table {
             sessions: 0,
             promised_until: now + ttl,
             idle_since: now,
+            stored: false,
         };
         self.pages.set(offset, Some(entry));
         self.idle.insert((now, offset));
@@ -271,6 +272,7 @@ impl Table {
             sessions: 0,
             promised_until: Duration::ZERO,
             idle_since: Duration::ZERO,
+            stored: false,
         };
         self.pages.set(offset, Some(entry));
         self.by_host.insert(host, offset);
@@ -288,8 +290,116 @@ impl Table {
         };
         self.pages.set(offset, None);
         self.by_host.remove(&host);
-        self.events.push_back(Event::Drained { address, host });
+        self.events.push_back(Event::Removed { address, host });
         true
+    }
+
+    /// Takes in a mapping that was made elsewhere or before: by another replica, by hand, or by this
+    /// one before it started anew. It has a full hold from now on. `false`: the address is no host of
+    /// the pool, or stands for another host, or rests.
+    ///
+    /// Where the host has another address already, both stand for it; that one is answered.
+    pub fn adopt(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr) -> bool {
+        let Some(offset) = self.offset(address) else {
+            return false;
+        };
+        if let Some(entry) = self.pages.get_mut(offset) {
+            entry.stored = true;
+            return entry.host == host && !matches!(entry.kind, Kind::Quarantine { .. });
+        }
+        let last = u32::from(self.config.subnet.broadcast()) - self.network;
+        if !is_host(offset, last) {
+            return false;
+        }
+        let is_static = self.reserved(address).is_some();
+        let entry = Entry {
+            host,
+            kind: if is_static {
+                Kind::Static
+            } else {
+                Kind::Tentative
+            },
+            sessions: 0,
+            promised_until: now,
+            idle_since: now,
+            stored: true,
+        };
+        self.pages.set(offset, Some(entry));
+        self.by_host.entry(host).or_insert(offset);
+        if !is_static {
+            self.idle.insert((now, offset));
+        }
+        if self.config.slice.contains(&offset) {
+            self.free.remove(offset - self.config.slice.start());
+        }
+        self.events.push_back(Event::Mapped { address, host });
+        true
+    }
+
+    /// Ends a mapping at once, whoever may still believe in it; gives its host until now. The address
+    /// rests, and for as long as a session to the former host goes on.
+    pub fn remove(&mut self, now: Duration, address: Ipv4Addr) -> Option<Ipv6Addr> {
+        let offset = self.offset(address)?;
+        let entry = self.pages.get(offset)?;
+        if matches!(entry.kind, Kind::Quarantine { .. }) {
+            return None;
+        }
+        self.idle.remove(&(entry.idle_since, offset));
+        let host = self.rest(now, offset)?;
+        self.events.push_back(Event::Removed { address, host });
+        Some(host)
+    }
+
+    /// Renews what an answer promises: `address` stands for `host` for at least `ttl`. `false`: it
+    /// does not.
+    pub(crate) fn renew(
+        &mut self,
+        now: Duration,
+        address: Ipv4Addr,
+        host: Ipv6Addr,
+        ttl: Duration,
+    ) -> bool {
+        let Some(offset) = self.offset(address) else {
+            return false;
+        };
+        let stands = self.lookup(address) == Some(host);
+        if stands {
+            self.promise(now, offset, ttl);
+        }
+        stands
+    }
+
+    /// The address is one that this replica hands out.
+    pub(crate) fn is_own(&self, address: Ipv4Addr) -> bool {
+        self.offset(address)
+            .is_some_and(|offset| self.config.slice.contains(&offset))
+    }
+
+    /// The address is in the pool, and not resting.
+    pub(crate) fn is_askable(&self, address: Ipv4Addr) -> bool {
+        let last = u32::from(self.config.subnet.broadcast()) - self.network;
+        self.offset(address)
+            .is_some_and(|offset| is_host(offset, last) && self.pages.get(offset).is_none())
+    }
+
+    pub(crate) fn is_stored(&self, address: Ipv4Addr) -> bool {
+        self.offset(address)
+            .and_then(|offset| self.pages.get(offset))
+            .is_some_and(|entry| entry.stored)
+    }
+
+    pub(crate) fn set_stored(&mut self, address: Ipv4Addr, host: Ipv6Addr) {
+        if let Some(offset) = self.offset(address)
+            && let Some(entry) = self.pages.get_mut(offset)
+            && entry.host == host
+        {
+            entry.stored = true;
+        }
+    }
+
+    /// Whether an event waits to be taken.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// Everything that is not free, by address.
@@ -341,8 +451,19 @@ impl Table {
             && until <= now
         {
             self.resting.remove(&(until, offset));
+            if let Some(entry) = self.pages.get_mut(offset)
+                && entry.sessions > 0
+            {
+                // A session to the former host goes on: the address must not get another meanwhile.
+                let until = now + self.config.quarantine;
+                entry.kind = Kind::Quarantine { until };
+                self.resting.insert((until, offset));
+                continue;
+            }
             self.pages.set(offset, None);
-            self.free.insert(offset - self.config.slice.start());
+            if self.config.slice.contains(&offset) {
+                self.free.insert(offset - self.config.slice.start());
+            }
         }
     }
 
@@ -369,16 +490,23 @@ impl Table {
 
     fn drain(&mut self, now: Duration, since: Duration, offset: u32) {
         self.idle.remove(&(since, offset));
-        let until = now + self.config.quarantine;
         let address = self.address(offset);
-        let Some(entry) = self.pages.get_mut(offset) else {
-            return;
-        };
+        if let Some(host) = self.rest(now, offset) {
+            self.events.push_back(Event::Drained { address, host });
+        }
+    }
+
+    /// The address stands for nothing from now on; gives its host until now.
+    fn rest(&mut self, now: Duration, offset: u32) -> Option<Ipv6Addr> {
+        let until = now + self.config.quarantine;
+        let entry = self.pages.get_mut(offset)?;
         entry.kind = Kind::Quarantine { until };
         let host = entry.host;
-        self.by_host.remove(&host);
+        if self.by_host.get(&host) == Some(&offset) {
+            self.by_host.remove(&host);
+        }
         self.resting.insert((until, offset));
-        self.events.push_back(Event::Drained { address, host });
+        Some(host)
     }
 
     fn promise(&mut self, now: Duration, offset: u32, ttl: Duration) {

@@ -1,0 +1,541 @@
+//! The whole: mapping table, replies made from it, and the store that must know first.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+
+use crate::message::Response;
+use crate::policy::{self, Decision, Settings};
+use crate::store::{OperationId, Operations, StoreAction, StoreOperation, StoreReply};
+use crate::synthesis::{self, Exclusion, Made, Outcome};
+use crate::table::{Mapping, Table};
+use crate::{Config, Event};
+
+/// For how long an address of which the store knows no host is not asked for again.
+const UNKNOWN_FOR: Duration = Duration::from_secs(1);
+
+/// Addresses of which that is remembered at a time.
+const UNKNOWN: usize = 1024;
+
+/// DNS46 and DNS64 without I/O: replies in, made replies and store operations out.
+///
+/// After every call that takes input, drain [`poll_store`](Self::poll_store) and
+/// [`poll_event`](Self::poll_event); then wait for input or for
+/// [`poll_timeout`](Self::poll_timeout). The front page of this crate has the loop.
+#[derive(Debug)]
+pub struct Dns46 {
+    table: Option<Table>,
+    settings: Settings,
+    exclusion: Exclusion,
+    operations: Operations,
+    /// Replies whose mappings are being stored.
+    waiting: BTreeMap<Ticket, Waiting>,
+    /// Who waits for the mapping of an address to be stored.
+    puts: BTreeMap<Ipv4Addr, (OperationId, Vec<Ticket>)>,
+    gets: BTreeMap<Ipv4Addr, Ticket>,
+    unknown: BTreeMap<Ipv4Addr, Duration>,
+    tickets: u64,
+    events: VecDeque<Event>,
+    stats: Stats,
+    /// The latest moment that was told.
+    now: Duration,
+}
+
+/// Names a reply, or a packet, that waits for the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(u64);
+
+#[derive(Debug)]
+struct Waiting {
+    made: Made,
+    /// Mappings that are not stored yet.
+    missing: usize,
+    failed: bool,
+}
+
+/// What becomes of two plain replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Pair {
+    /// The lent buffer begins with a made reply.
+    Reply(Synthesized),
+    /// It speaks of a mapping that must be stored first: [`Event::Stored`] or
+    /// [`Event::StoreFailed`] will say when to call [`Dns46::finish`].
+    Wait(Ticket),
+    /// The first reply is the answer.
+    Pass,
+    /// SERVFAIL is the answer, with the reason as text (RFC 8914 §4.1).
+    Refuse(Refusal),
+}
+
+/// A made reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Synthesized {
+    /// Octets of the lent buffer.
+    pub len: usize,
+    /// How long it may be kept: no longer than its mappings hold. Whole seconds.
+    pub ttl: Duration,
+    /// Whether it may be kept at all.
+    pub cacheable: bool,
+    /// It names the sorry address: to be told as EDE 4, *Forged Answer* (RFC 8914 §4.5).
+    pub is_sorry: bool,
+}
+
+/// Why no reply is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A message that cannot be read, or a chain of aliases that goes round.
+    #[error("malformed upstream reply")]
+    Malformed,
+    /// No address is free, and there is no sorry address.
+    #[error("no address is free")]
+    Exhausted,
+    /// Too many replies wait for the store.
+    #[error("too many replies wait for the store")]
+    Busy,
+    /// The mapping could not be stored in time.
+    #[error("the mapping could not be stored")]
+    StoreFailed,
+    /// The mapping was removed while its reply waited.
+    #[error("the mapping was removed")]
+    Removed,
+    /// The lent buffer is too small.
+    #[error("a reply of {wanted} octets, room for {found}")]
+    NoSpace {
+        /// Octets of the lent buffer.
+        found: usize,
+        /// Octets of the reply.
+        wanted: usize,
+    },
+}
+
+/// What an address of the pool stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Lookup {
+    /// This host.
+    Host(Ipv6Addr),
+    /// The store is being asked: [`Event::Known`] or [`Event::Unknown`] will tell.
+    Ask(Ticket),
+    /// Nothing.
+    Unmapped,
+}
+
+/// Counters that only grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Replies with addresses of the pool or under the NAT64 prefix.
+    pub synthesized: u64,
+    /// Replies with the sorry address.
+    pub sorry: u64,
+    /// Replies that were refused.
+    pub refused: u64,
+    /// Replies that waited for the store.
+    pub waited: u64,
+    /// Operations that the store did not acknowledge in time, or failed.
+    pub store_failures: u64,
+    /// Addresses that stood for another host in the store.
+    pub store_conflicts: u64,
+}
+
+impl Dns46 {
+    /// `pool` switches DNS46 on. `seed` keys the hashes.
+    #[must_use]
+    pub fn new(pool: Option<Config>, settings: Settings, seed: [u8; 32]) -> Self {
+        Self {
+            table: pool.map(|pool| Table::new(pool, seed)),
+            exclusion: Exclusion::new(&settings.excluded, settings.nat64),
+            settings,
+            operations: Operations::default(),
+            waiting: BTreeMap::new(),
+            puts: BTreeMap::new(),
+            gets: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+            tickets: 0,
+            events: VecDeque::new(),
+            stats: Stats::default(),
+            now: Duration::ZERO,
+        }
+    }
+
+    /// The policy of a client's question: answers that are made for it are kept under this number,
+    /// and where it is 0, none are.
+    #[must_use]
+    pub fn policy(&self, client: IpAddr, record_type: u16) -> u8 {
+        let dns64 = self.settings.nat64.is_some();
+        policy::policy(self.table.is_some(), dns64, client, record_type)
+    }
+
+    /// What becomes of a plain reply. It depends on the reply alone, so that a cache can keep the
+    /// decision beside it.
+    #[must_use]
+    pub fn on_answer(&self, reply: &[u8]) -> Decision {
+        // Most replies need no reading: those about other types.
+        let Some(response) = Response::read(reply) else {
+            return Decision::Pass;
+        };
+        let decision = match u16::from(response.record_type) {
+            policy::A if self.table.is_some() => Decision::AskAaaa,
+            policy::AAAA if self.settings.nat64.is_some() => Decision::AskA,
+            _ => Decision::Pass,
+        };
+        // Address records stand; NXDOMAIN and other errors are final.
+        if response.is_error() || response.has_answer() {
+            Decision::Pass
+        } else {
+            decision
+        }
+    }
+
+    /// Makes a reply: `first` is the plain reply to the client's question, which has no address, and
+    /// `second` answers the other type. The new reply goes to `out`.
+    pub fn on_pair(&mut self, now: Duration, first: &[u8], second: &[u8], out: &mut [u8]) -> Pair {
+        self.now = now;
+        let outcome = match (Response::read(first), Response::read(second)) {
+            (Some(first), Some(second)) => self.synthesize(now, &first, &second),
+            _ => Outcome::Malformed,
+        };
+        let made = match outcome {
+            Outcome::Made(made) => made,
+            Outcome::Pass => return Pair::Pass,
+            Outcome::Exhausted => return self.refuse(Refusal::Exhausted),
+            Outcome::Malformed => return self.refuse(Refusal::Malformed),
+        };
+        let missing: Vec<(Ipv4Addr, Ipv6Addr)> = made
+            .mappings
+            .iter()
+            .filter(|(address, _)| {
+                let table = self.table.as_ref();
+                table.is_some_and(|table| !table.is_stored(*address))
+            })
+            .copied()
+            .collect();
+        if missing.is_empty() {
+            return self.give(&made, out);
+        }
+        if self.waiting.len() >= self.settings.waiting {
+            return self.refuse(Refusal::Busy);
+        }
+        let ticket = self.ticket();
+        self.stats.waited += 1;
+        for (address, host) in &missing {
+            self.put(now, *address, *host, ticket);
+        }
+        let waiting = Waiting {
+            made,
+            missing: missing.len(),
+            failed: false,
+        };
+        self.waiting.insert(ticket, waiting);
+        Pair::Wait(ticket)
+    }
+
+    /// The reply that waited, or why there is none. An unknown ticket, or one that still waits, gets
+    /// [`Refusal::StoreFailed`]; it is over in every case.
+    pub fn finish(&mut self, now: Duration, ticket: Ticket, out: &mut [u8]) -> Pair {
+        self.now = now;
+        let Some(waiting) = self.waiting.remove(&ticket) else {
+            return self.refuse(Refusal::StoreFailed);
+        };
+        if waiting.failed || waiting.missing > 0 {
+            return self.refuse(Refusal::StoreFailed);
+        }
+        let made = waiting.made;
+        // Time has passed: what the answer promises counts from now.
+        let renewed = made.mappings.iter().all(|(address, host)| {
+            let table = self.table.as_mut();
+            table.is_some_and(|table| table.renew(now, *address, *host, made.ttl))
+        });
+        if renewed {
+            self.give(&made, out)
+        } else {
+            self.refuse(Refusal::Removed)
+        }
+    }
+
+    /// The host behind an address of the pool: an array read. An address that this replica knows
+    /// nothing of is asked of the store, since another replica may have mapped it.
+    pub fn lookup(&mut self, now: Duration, address: Ipv4Addr) -> Lookup {
+        self.now = now;
+        let Some(table) = &self.table else {
+            return Lookup::Unmapped;
+        };
+        if let Some(host) = table.lookup(address) {
+            return Lookup::Host(host);
+        }
+        if !table.is_askable(address) || self.unknown.get(&address).is_some_and(|at| *at > now) {
+            return Lookup::Unmapped;
+        }
+        if let Some(ticket) = self.gets.get(&address) {
+            return Lookup::Ask(*ticket);
+        }
+        if self.gets.len() >= self.settings.asking {
+            return Lookup::Unmapped;
+        }
+        let ticket = self.ticket();
+        let deadline_at = now.saturating_add(self.settings.store_deadline);
+        self.operations
+            .push(StoreAction::Get { address }, deadline_at);
+        self.gets.insert(address, ticket);
+        Lookup::Ask(ticket)
+    }
+
+    /// A session to the address was opened. `false`: it stands for nothing.
+    pub fn retain(&mut self, address: Ipv4Addr) -> bool {
+        self.table
+            .as_mut()
+            .is_some_and(|table| table.retain(address))
+    }
+
+    /// A session to the address ended.
+    pub fn release(&mut self, now: Duration, address: Ipv4Addr) {
+        if let Some(table) = &mut self.table {
+            table.release(now, address);
+        }
+    }
+
+    /// Ends a mapping at once, here and in the store; gives its host until now.
+    pub fn remove(&mut self, now: Duration, address: Ipv4Addr) -> Option<Ipv6Addr> {
+        self.now = now;
+        let host = self.table.as_mut()?.remove(now, address)?;
+        let deadline_at = now.saturating_add(self.settings.store_deadline);
+        self.operations
+            .push(StoreAction::Delete { address, host }, deadline_at);
+        Some(host)
+    }
+
+    /// Takes in what the store held at the start; each mapping has a full hold from now on. Gives how
+    /// many were taken: the others lie outside the pool, or contradict one before them.
+    pub fn load(
+        &mut self,
+        now: Duration,
+        mappings: impl IntoIterator<Item = (Ipv4Addr, Ipv6Addr)>,
+    ) -> usize {
+        self.now = now;
+        let Some(table) = &mut self.table else {
+            return 0;
+        };
+        mappings
+            .into_iter()
+            .filter(|(address, host)| table.adopt(now, *address, *host))
+            .count()
+    }
+
+    /// The next thing for the store to do.
+    pub fn poll_store(&mut self) -> Option<StoreOperation> {
+        self.operations.poll()
+    }
+
+    /// What the store replied. Replies after the deadline are ignored: the mapping is stored again
+    /// with the next answer.
+    pub fn handle_store(&mut self, now: Duration, id: OperationId, reply: StoreReply) {
+        self.now = now;
+        match self.operations.close(id) {
+            Some(action) => self.settle(now, action, reply),
+            None => self.stats.store_failures += 1,
+        }
+    }
+
+    /// What happened, oldest first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.take_table_events(self.now);
+        self.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do; the past while anything
+    /// waits to be polled.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let told = self.table.as_ref().is_some_and(Table::has_events);
+        if told || !self.events.is_empty() || self.operations.has_output() {
+            return Some(self.now);
+        }
+        let table = self.table.as_ref().and_then(Table::poll_timeout);
+        let store = self.operations.poll_timeout();
+        table.into_iter().chain(store).min()
+    }
+
+    /// Lets time pass; early or late calls do no harm.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        self.now = now;
+        if let Some(table) = &mut self.table {
+            table.handle_timeout(now);
+        }
+        while let Some(action) = self.operations.expire(now) {
+            self.settle(now, action, StoreReply::Failed);
+        }
+        self.take_table_events(now);
+    }
+
+    /// Every address that is not free.
+    pub fn mappings(&self) -> impl Iterator<Item = Mapping> {
+        self.table.iter().flat_map(Table::mappings)
+    }
+
+    /// Addresses that may be handed out now.
+    #[must_use]
+    pub fn free(&self) -> u32 {
+        self.table.as_ref().map_or(0, Table::free)
+    }
+
+    /// What has been counted.
+    #[must_use]
+    pub const fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    fn synthesize(&mut self, now: Duration, first: &Response, second: &Response) -> Outcome {
+        // A name that has one type exists; who says otherwise denies more than the first reply does
+        // (dns.md 48).
+        if second.is_error() {
+            return Outcome::Pass;
+        }
+        let asked = u16::from(first.record_type);
+        let answered = u16::from(second.record_type);
+        if first.question != second.question {
+            return Outcome::Malformed;
+        }
+        let settings = &self.settings;
+        match (asked, answered, &mut self.table, settings.nat64) {
+            (policy::A, policy::AAAA, Some(table), _) => {
+                synthesis::dns46(now, table, settings, &self.exclusion, first, second)
+            }
+            (policy::AAAA, policy::A, _, Some(prefix)) => synthesis::dns64(prefix, first, second),
+            _ => Outcome::Malformed,
+        }
+    }
+
+    fn put(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr, ticket: Ticket) {
+        if let Some((_, tickets)) = self.puts.get_mut(&address) {
+            tickets.push(ticket);
+            return;
+        }
+        let deadline_at = now.saturating_add(self.settings.store_deadline);
+        let action = StoreAction::Put { address, host };
+        let id = self.operations.push(action, deadline_at);
+        self.puts.insert(address, (id, Vec::from([ticket])));
+    }
+
+    fn settle(&mut self, now: Duration, action: StoreAction, reply: StoreReply) {
+        if reply == StoreReply::Failed {
+            self.stats.store_failures += 1;
+        }
+        match action {
+            StoreAction::Put { address, host } => self.settle_put(now, address, host, reply),
+            StoreAction::Get { address } => self.settle_get(now, address, reply),
+            // A pair that stays in the store is found and forgotten at the next start.
+            StoreAction::Delete { .. } => {}
+        }
+    }
+
+    fn settle_put(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr, reply: StoreReply) {
+        let Some(table) = &mut self.table else {
+            return;
+        };
+        let stored = reply == StoreReply::Done;
+        if stored {
+            table.set_stored(address, host);
+        }
+        if let StoreReply::Conflict(_) = reply {
+            // Nobody has heard of our mapping yet: the store's stands, and is asked for when a packet
+            // needs it.
+            self.stats.store_conflicts += 1;
+            table.remove(now, address);
+        }
+        let Some((_, tickets)) = self.puts.remove(&address) else {
+            return;
+        };
+        for ticket in tickets {
+            let Some(waiting) = self.waiting.get_mut(&ticket) else {
+                continue;
+            };
+            waiting.missing = waiting.missing.saturating_sub(1);
+            let had_failed = waiting.failed;
+            waiting.failed |= !stored;
+            if !stored && !had_failed {
+                self.events.push_back(Event::StoreFailed { ticket });
+            } else if waiting.missing == 0 && !waiting.failed {
+                self.events.push_back(Event::Stored { ticket });
+            }
+        }
+    }
+
+    fn settle_get(&mut self, now: Duration, address: Ipv4Addr, reply: StoreReply) {
+        let Some(ticket) = self.gets.remove(&address) else {
+            return;
+        };
+        let Some(table) = &mut self.table else {
+            return;
+        };
+        let known = match reply {
+            StoreReply::Found(host) => table.adopt(now, address, host),
+            _ => table.lookup(address).is_some(),
+        };
+        if known {
+            self.events.push_back(Event::Known { ticket, address });
+            return;
+        }
+        self.events.push_back(Event::Unknown { ticket, address });
+        if self.unknown.len() >= UNKNOWN {
+            self.unknown.retain(|_, until| *until > now);
+        }
+        if self.unknown.len() < UNKNOWN {
+            self.unknown
+                .insert(address, now.saturating_add(UNKNOWN_FOR));
+        }
+    }
+
+    /// Passes on what happened in the table; an address that drained is forgotten by the store, if it
+    /// is this replica's.
+    fn take_table_events(&mut self, now: Duration) {
+        let Some(table) = &mut self.table else {
+            return;
+        };
+        while let Some(event) = table.poll_event() {
+            match event {
+                Event::Drained { address, host } if table.is_own(address) => {
+                    let deadline_at = now.saturating_add(self.settings.store_deadline);
+                    self.operations
+                        .push(StoreAction::Delete { address, host }, deadline_at);
+                }
+                Event::Mapped { address, .. } => {
+                    self.unknown.remove(&address);
+                }
+                _ => {}
+            }
+            self.events.push_back(event);
+        }
+    }
+
+    fn give(&mut self, made: &Made, out: &mut [u8]) -> Pair {
+        let (found, wanted) = (out.len(), made.bytes.len());
+        let Some(place) = out.get_mut(..wanted) else {
+            return self.refuse(Refusal::NoSpace { found, wanted });
+        };
+        place.copy_from_slice(&made.bytes);
+        if made.is_sorry {
+            self.stats.sorry += 1;
+        } else {
+            self.stats.synthesized += 1;
+        }
+        Pair::Reply(Synthesized {
+            len: wanted,
+            ttl: made.ttl,
+            cacheable: !made.ttl.is_zero(),
+            is_sorry: made.is_sorry,
+        })
+    }
+
+    fn refuse(&mut self, why: Refusal) -> Pair {
+        self.stats.refused += 1;
+        Pair::Refuse(why)
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+}

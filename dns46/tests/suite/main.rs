@@ -1,0 +1,5 @@
+//! The crate through its public interface.
+
+mod common;
+mod store;
+mod synthesis;
