@@ -1,6 +1,7 @@
 //! One question on its way upstream: its tries, and which reply answers the one under way.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -21,6 +22,8 @@ pub(crate) struct Exchange {
     pub(crate) received: Option<Received>,
     /// Servers asked in this round.
     pub(crate) asked: Vec<usize>,
+    /// How often each server was asked, over UDP and over TCP.
+    pub(crate) sent: BTreeMap<(usize, bool), u8>,
     pub(crate) tries: u8,
     pub(crate) mismatches: u16,
     /// Forgery is suspected, or a reply was truncated: TCP from here on.

@@ -335,7 +335,7 @@ fn queries_that_wait_are_bounded_in_total_and_per_client() {
 }
 
 #[test]
-fn dns_rate_limit_drops_and_never_refuses() {
+fn dns_46_over_the_rate_limit_queries_are_dropped_and_never_refused() {
     let mut world = World::with(|config| config.rate_limit = 10);
     let ask = Ask::new("www.example.com", rtype::A);
     world.exchange(&ask, www_a);
@@ -356,7 +356,7 @@ fn dns_rate_limit_drops_and_never_refuses() {
 }
 
 #[test]
-fn over_the_limit_a_truncated_reply_can_be_had() {
+fn dns_46_over_the_limit_a_truncated_reply_can_be_had() {
     let mut world = World::with(|config| {
         config.client_rate_limit = 1;
         config.limited_truncate = true;

@@ -8,3 +8,4 @@ mod flow;
 mod forgery;
 mod lifetime;
 mod message;
+mod servers;
