@@ -191,7 +191,7 @@ impl World {
                 Fetch::Answer { .. } => {
                     let ttl = Duration::from_secs(30);
                     self.resolver
-                        .derive(self.now, ticket, &plain, ttl, true, &mut out)
+                        .derive(self.now, ticket, &plain, ttl, true, None, &mut out)
                 }
                 Fetch::Failed { rcode } => self
                     .resolver

@@ -3,5 +3,348 @@
 
 extern crate alloc;
 
+// The way of a packet, in the order in which it meets them.
+mod classify;
+mod dns;
+mod flow;
+mod local;
+
+// What waits, what is kept beside the libraries, what is told.
+mod arena;
+mod event;
+mod recipes;
+mod stats;
+mod tuple;
+
+mod setup;
+
 pub mod pcapng;
 pub mod sim;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::ops::Range;
+use core::time::Duration;
+
+use dns46::{Dns46, OperationId, StoreOperation, StoreReply};
+use dnscache::Resolver;
+use egress_config::Plan;
+use nat46::packet::Packet;
+use nat46::packet::build::UDP_HEADROOM;
+use nat46::{HEADROOM, IcmpError, PacketBuf, Translator};
+use snatpool::SnatPool;
+
+use crate::arena::{Arena, Held, Leaving, Limits};
+use crate::classify::{Classifier, Way};
+use crate::recipes::Recipes;
+use crate::setup::Parts;
+
+pub use crate::classify::Side;
+pub use crate::event::Event;
+pub use crate::setup::SetupError;
+pub use crate::stats::{DropReason, Stats};
+
+/// Bytes of a buffer that holds any packet, with room for a longer header.
+pub const BUFFER: usize = HEADROOM + 65_535;
+
+/// Events that may wait to be taken; further ones are counted and lost.
+const EVENTS: usize = 4096;
+
+/// An egress gateway without I/O: packets, store replies and time in; packets, store operations and
+/// events out.
+///
+/// ```no_run
+/// # fn read(_: &mut [u8]) -> (egress_gateway::Side, usize) { unimplemented!() }
+/// # fn write(_: egress_gateway::Side, _: &[u8]) {}
+/// # fn store(_: dns46::StoreOperation) -> dns46::StoreReply { unimplemented!() }
+/// # fn now() -> core::time::Duration { unimplemented!() }
+/// # fn wait(_: Option<core::time::Duration>) {}
+/// # fn run(mut gateway: egress_gateway::Gateway) -> Option<()> {
+/// use egress_gateway::{BUFFER, Verdict};
+/// use nat46::{HEADROOM, PacketBuf};
+///
+/// let mut bytes = vec![0; BUFFER];
+/// loop {
+///     let (side, len) = read(&mut bytes[HEADROOM..]);
+///     let mut buf = PacketBuf::new(&mut bytes, HEADROOM..HEADROOM + len)?;
+///     match gateway.handle_packet(now(), side, &mut buf) {
+///         Verdict::Forward => write(side.opposite(), buf.as_bytes()),
+///         Verdict::Reply => write(side, buf.as_bytes()),
+///         Verdict::Consumed | Verdict::Drop(_) => {}
+///     }
+///     while let Some(operation) = gateway.poll_store() {
+///         gateway.handle_store(now(), operation.id, store(operation));
+///     }
+///     while let Some((side, range)) = gateway.poll_transmit(now(), &mut bytes) {
+///         write(side, &bytes[range]);
+///     }
+///     while let Some(event) = gateway.poll_event() {
+///         println!("{event:?}");
+///     }
+///     wait(gateway.poll_timeout()); // for a packet, but no longer than that
+///     gateway.handle_timeout(now());
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Gateway {
+    classifier: Classifier,
+    dns46: Dns46,
+    snat: SnatPool,
+    translator: Translator,
+    resolver: Option<Resolver>,
+    recipes: Recipes,
+    arena: Arena,
+    /// Whose query waits for which mapping to be stored.
+    storing: BTreeMap<dns46::Ticket, dnscache::Ticket>,
+    events: VecDeque<Event>,
+    stats: Stats,
+    inside_mtu: u32,
+    outside_mtu: u32,
+    /// DNS messages under construction, with room for the headers in front.
+    message: Box<[u8]>,
+    /// Synthesized replies on their way from `dns46` to the cache.
+    made: Box<[u8]>,
+    /// The latest moment that was told.
+    now: Duration,
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// The buffer holds the packet as it leaves on the other side.
+    Forward,
+    /// The buffer holds an answer to its sender.
+    Reply,
+    /// The gateway has it; whatever comes of it leaves by [`Gateway::poll_transmit`].
+    Consumed,
+    /// Nothing leaves.
+    Drop(DropReason),
+}
+
+impl Gateway {
+    /// A gateway that carries out `plan`. `seed` must be unpredictable: from it come ports, DNS
+    /// identifiers and the keys of all hashes. Equal seeds make equal runs.
+    ///
+    /// # Errors
+    ///
+    /// If a part refuses its share of the plan.
+    pub fn new(plan: &Plan, seed: [u8; 32]) -> Result<Self, SetupError> {
+        let parts = Parts::new(plan, seed)?;
+        Ok(Self {
+            classifier: parts.classifier,
+            dns46: parts.dns46,
+            snat: parts.snat,
+            translator: parts.translator,
+            resolver: parts.resolver,
+            recipes: Recipes::default(),
+            arena: Arena::new(Limits::default()),
+            storing: BTreeMap::new(),
+            events: VecDeque::new(),
+            stats: Stats::default(),
+            inside_mtu: parts.inside_mtu,
+            outside_mtu: parts.outside_mtu,
+            message: vec![0; UDP_HEADROOM + usize::from(u16::MAX)].into(),
+            made: vec![0; usize::from(u16::MAX)].into(),
+            now: Duration::ZERO,
+        })
+    }
+
+    /// A packet arrived on `side`, from its IP header on. `buf` has [`HEADROOM`] bytes in front of it,
+    /// or as many behind.
+    pub fn handle_packet(&mut self, now: Duration, side: Side, buf: &mut PacketBuf<'_>) -> Verdict {
+        self.now = now;
+        let verdict = self.route(now, side, buf);
+        self.stats.count(&verdict);
+        self.turn(now);
+        verdict
+    }
+
+    /// The life of a packet: checked once, then one way, then the bytes are touched once.
+    fn route(&mut self, now: Duration, side: Side, buf: &mut PacketBuf<'_>) -> Verdict {
+        let packet = match Packet::parse(buf.as_bytes()) {
+            Ok(packet) => packet,
+            Err(error) => return Verdict::Drop(DropReason::Malformed(error)),
+        };
+        match self.classifier.classify(side, &packet) {
+            Ok(Way::Dns) => self.intercept(now, &packet, buf),
+            Ok(way @ (Way::Nat46(_) | Way::Nat64(_) | Way::Snat)) => {
+                self.outbound(now, way, &packet, buf)
+            }
+            Ok(Way::Return) => self.inbound(now, &packet, buf),
+            Ok(Way::Plain) => self.plain(now, side, &packet, buf),
+            Ok(Way::Local) => self.local(&packet, buf),
+            Err(reason) => Verdict::Drop(reason),
+        }
+    }
+
+    /// The next packet that leaves beside the verdicts: pieces of packets, released packets, answers
+    /// to queries that had to wait, queries to upstream servers. It stands at the range of `buf`,
+    /// which has [`BUFFER`] bytes.
+    pub fn poll_transmit(&mut self, now: Duration, buf: &mut [u8]) -> Option<(Side, Range<usize>)> {
+        self.now = now;
+        while let Some(leaving) = self.arena.poll() {
+            let sent = self.leave(now, leaving, buf);
+            self.turn(now);
+            if sent.is_some() {
+                return sent;
+            }
+        }
+        let sent = self.ask_upstream(now, buf);
+        self.turn(now);
+        sent.map(|range| (Side::Outside, range))
+    }
+
+    /// A packet leaves the arena.
+    fn leave(
+        &mut self,
+        now: Duration,
+        leaving: Leaving,
+        buf: &mut [u8],
+    ) -> Option<(Side, Range<usize>)> {
+        let (Leaving::Again(Held { side, bytes })
+        | Leaving::Of(_, Held { side, bytes })
+        | Leaving::Unreachable(Held { side, bytes })
+        | Leaving::Send(Held { side, bytes })) = &leaving;
+        let side = *side;
+        let place = HEADROOM..HEADROOM + bytes.len();
+        buf.get_mut(place.clone())?.copy_from_slice(bytes);
+        let mut buf = PacketBuf::new(buf, place)?;
+        let verdict = match leaving {
+            Leaving::Send(_) => Verdict::Reply,
+            Leaving::Again(_) => self.route(now, side, &mut buf),
+            Leaving::Of(session, _) => match Packet::parse(buf.as_bytes()) {
+                Ok(packet) => self.translate(now, session, side, &packet, &mut buf),
+                Err(error) => Verdict::Drop(DropReason::Malformed(error)),
+            },
+            Leaving::Unreachable(_) => match Packet::parse(buf.as_bytes()) {
+                Ok(packet) => {
+                    let reason = DropReason::Unmapped;
+                    self.refuse(now, reason, IcmpError::HostUnreachable, &packet, &mut buf)
+                }
+                Err(error) => Verdict::Drop(DropReason::Malformed(error)),
+            },
+        };
+        self.stats.count(&verdict);
+        match verdict {
+            Verdict::Forward => Some((side.opposite(), buf.range())),
+            Verdict::Reply => Some((side, buf.range())),
+            Verdict::Consumed | Verdict::Drop(_) => None,
+        }
+    }
+
+    /// The next thing for the store to do.
+    pub fn poll_store(&mut self) -> Option<StoreOperation> {
+        self.dns46.poll_store()
+    }
+
+    /// What the store replied.
+    pub fn handle_store(&mut self, now: Duration, id: OperationId, reply: StoreReply) {
+        self.now = now;
+        self.dns46.handle_store(now, id, reply);
+        self.turn(now);
+    }
+
+    /// What happened, oldest first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next; the past while anything waits to
+    /// be polled.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        if self.arena.is_ready() {
+            return Some(self.now);
+        }
+        [
+            self.arena.poll_timeout(),
+            self.snat.poll_timeout(),
+            self.dns46.poll_timeout(),
+            self.resolver.as_ref().and_then(Resolver::poll_timeout),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Lets time pass; early or late calls do no harm.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        self.now = now;
+        self.snat.handle_timeout(now);
+        self.dns46.handle_timeout(now);
+        if let Some(resolver) = &mut self.resolver {
+            resolver.handle_timeout(now);
+        }
+        let expired = self.arena.expire(now);
+        self.stats.count_drops(&DropReason::Expired, expired);
+        self.turn(now);
+    }
+
+    /// Passes on what the parts have to tell each other, until none has anything left to tell.
+    fn turn(&mut self, now: Duration) {
+        loop {
+            let told = self.turn_flows(now) | self.turn_mappings(now) | self.turn_queries(now);
+            if !told {
+                return;
+            }
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        if self.events.len() < EVENTS {
+            self.events.push_back(event);
+        } else {
+            self.stats.events_lost += 1;
+        }
+    }
+
+    /// Takes in what the store held at the start; gives how many mappings were taken.
+    pub fn load(
+        &mut self,
+        now: Duration,
+        mappings: impl IntoIterator<Item = (Ipv4Addr, Ipv6Addr)>,
+    ) -> usize {
+        let taken = self.dns46.load(now, mappings);
+        self.turn(now);
+        taken
+    }
+
+    /// Ends a mapping at once, with every cached answer that may speak of it; gives its host until
+    /// now.
+    pub fn remove_mapping(&mut self, now: Duration, address: Ipv4Addr) -> Option<Ipv6Addr> {
+        self.now = now;
+        let host = self.dns46.remove(now, address);
+        self.turn(now);
+        host
+    }
+
+    /// Every address of the DNS46 subnet that is not free.
+    pub fn mappings(&self) -> impl Iterator<Item = dns46::Mapping> {
+        self.dns46.mappings()
+    }
+
+    /// Every live session.
+    pub fn sessions(&self) -> impl Iterator<Item = snatpool::Session> {
+        self.snat.sessions()
+    }
+
+    /// What has been counted.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// What the DNS cache has counted; `None` if port 53 is not intercepted.
+    #[must_use]
+    pub fn cache_stats(&self) -> Option<dnscache::Stats<'_>> {
+        self.resolver.as_ref().map(Resolver::stats)
+    }
+
+    /// The gateway's own address for packets to `peer`.
+    fn self_ip(&self, peer: IpAddr) -> Option<IpAddr> {
+        let mut own = self.classifier.external_self_ips.iter().copied();
+        own.find(|own| own.is_ipv4() == peer.is_ipv4())
+    }
+}

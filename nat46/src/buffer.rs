@@ -80,6 +80,19 @@ impl PacketBuf<'_> {
         self.offload
     }
 
+    /// Puts another packet, such as an answer, in the place of this one; without offload metadata.
+    ///
+    /// `None`, and nothing is changed, if the buffer is too short for it.
+    #[must_use]
+    pub fn replace(&mut self, packet: &[u8]) -> Option<()> {
+        let room = self.bytes.len().checked_sub(packet.len())?;
+        let start = room.min(HEADROOM);
+        let end = start + packet.len();
+        self.bytes.get_mut(start..end)?.copy_from_slice(packet);
+        (self.start, self.end, self.offload) = (start, end, Offload::NONE);
+        Some(())
+    }
+
     pub(crate) fn set_offload(&mut self, offload: Offload) {
         self.offload = offload;
     }
@@ -163,6 +176,18 @@ mod tests {
         #[expect(clippy::reversed_empty_ranges, reason = "that is what is refused")]
         let reversed = 5..4;
         assert!(PacketBuf::new(&mut bytes, reversed).is_none());
+    }
+
+    #[test]
+    fn another_packet_takes_the_place_if_the_buffer_can_hold_it() {
+        let mut bytes = [0; 60];
+        let mut buf = PacketBuf::new(&mut bytes, 0..4).unwrap();
+        buf.replace(&[1; 10]).unwrap();
+        assert_eq!((buf.range(), buf.as_bytes()), (48..58, &[1; 10][..]));
+        buf.replace(&[2; 60]).unwrap();
+        assert_eq!(buf.range(), 0..60);
+        assert!(buf.replace(&[3; 61]).is_none());
+        assert_eq!(buf.as_bytes(), [2; 60]);
     }
 
     #[test]

@@ -194,6 +194,11 @@ impl SnatPool {
         })
     }
 
+    /// Every live session, in the order of their slots.
+    pub fn sessions(&self) -> impl Iterator<Item = Session> + '_ {
+        (0..self.slots()).filter_map(|slot| self.session(self.table.id(slot)))
+    }
+
     /// When a session ends if nothing refreshes it.
     #[inline]
     fn due(&self, slot: u32) -> Option<Ticks> {

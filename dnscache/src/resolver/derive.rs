@@ -190,7 +190,12 @@ impl Resolver {
     /// Ends a ticket with a derived reply: a message with the ticket's question. If `cache`, it is kept
     /// for `ttl`, or for its own shortest TTL if that is less, under the ticket's question and policy.
     ///
-    /// A message that is not whole, or has another question, becomes SERVFAIL.
+    /// `error` is told with this reply, not with later ones from the cache. A message that is not whole,
+    /// or has another question, becomes SERVFAIL.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a reply, how to keep it, and what to say beside it"
+    )]
     pub fn derive(
         &mut self,
         now: Duration,
@@ -198,6 +203,7 @@ impl Resolver {
         reply: &[u8],
         ttl: Duration,
         cache: bool,
+        error: Option<ExtendedError<'_>>,
         out: &mut [u8],
     ) -> Verdict {
         self.now = now;
@@ -219,7 +225,7 @@ impl Resolver {
             self.store
                 .insert(now, &key.with_policy(parked.policy), entry.clone(), 0);
         }
-        let envelope = self.envelope(parked.client.transport, &query, None);
+        let envelope = self.envelope(parked.client.transport, &query, error);
         let reply = entry.write_reply(entry.age(now), &query, envelope, out);
         self.stats.derived += 1;
         self.finish(reply, out)

@@ -195,6 +195,7 @@ fn dns_45_a_derived_answer_is_never_given_stale() {
         &derived.bytes,
         seconds(30),
         true,
+        None,
         &mut out,
     );
     assert!(matches!(verdict, dnscache::Verdict::Reply(_)));

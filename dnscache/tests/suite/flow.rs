@@ -103,6 +103,7 @@ fn dns46_flow_ends_in_a_derived_answer_that_is_an_ordinary_hit_next_time() {
         &derived.bytes,
         seconds(30),
         true,
+        None,
         &mut out,
     );
     let Verdict::Reply(length) = verdict else {
@@ -145,6 +146,7 @@ fn a_derived_answer_does_not_outlive_its_generation() {
         &derived.bytes,
         seconds(30),
         true,
+        None,
         &mut out,
     );
     assert!(matches!(verdict, Verdict::Reply(_)));
@@ -175,6 +177,7 @@ fn a_second_ticket_takes_what_was_derived_for_the_first() {
         &derived.bytes,
         seconds(30),
         true,
+        None,
         &mut out,
     );
     assert!(matches!(verdict, Verdict::Reply(_)));

@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::session::SessionId;
 
 /// A fragment that the caller holds until an event names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket {
     index: u16,
     generation: u32,

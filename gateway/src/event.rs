@@ -1,0 +1,76 @@
+//! What happened in a gateway, for logs and for people.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use dnscache::Question;
+use snatpool::{Closed, SessionId, Tuple};
+
+/// Taken by [`Gateway::poll_event`](crate::Gateway::poll_event).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// An upstream server did not answer in time; the question goes on to the next try.
+    UpstreamSilent {
+        /// What was asked.
+        question: Question,
+        /// The server.
+        server: SocketAddr,
+    },
+    /// No upstream server answered a question, or none could be asked.
+    UpstreamFailed {
+        /// What was asked.
+        question: Question,
+    },
+    /// There is no self IP of a server's family to ask it from.
+    NoSelfIp {
+        /// The server.
+        server: SocketAddr,
+    },
+    /// A mapping was made.
+    Mapped {
+        /// The address.
+        address: Ipv4Addr,
+        /// The host.
+        host: Ipv6Addr,
+    },
+    /// The store acknowledged the mappings of an answer.
+    Stored,
+    /// The store did not, in time.
+    StoreFailed,
+    /// A mapping ended.
+    Unmapped {
+        /// The address.
+        address: Ipv4Addr,
+        /// The host.
+        host: Ipv6Addr,
+    },
+    /// A session began.
+    Opened {
+        /// Its id.
+        session: SessionId,
+        /// As the client sees it.
+        inside: Tuple,
+        /// As the peer sees it, from here to there.
+        outside: Tuple,
+    },
+    /// A session ended.
+    Closed {
+        /// Its id.
+        session: SessionId,
+        /// Why.
+        why: Closed,
+        /// As in `Opened`.
+        inside: Tuple,
+        /// As in `Opened`.
+        outside: Tuple,
+    },
+    /// A flow has no SNAT address to leave with.
+    NoSnatAddress {
+        /// The client.
+        client: IpAddr,
+        /// Where it wants to.
+        peer: IpAddr,
+    },
+    /// A SNAT address has no port left to a peer.
+    Exhausted(snatpool::Exhausted),
+}
