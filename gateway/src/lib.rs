@@ -20,6 +20,8 @@ mod setup;
 
 pub mod pcapng;
 pub mod sim;
+pub mod store;
+pub mod story;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -2,6 +2,7 @@
 
 mod check;
 mod crds;
+mod demo;
 mod diff;
 mod explain;
 mod plan;
@@ -10,7 +11,7 @@ mod shell;
 
 use std::process::ExitCode;
 
-/// An egress gateway for clusters: reads its resources and says what they do.
+/// An egress gateway for clusters: DNS46 with NAT46, NAT64 with DNS64, SNAT.
 #[derive(Debug, clap::Parser)]
 #[command(
     version,
@@ -25,6 +26,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Demo(demo::Arguments),
     Check(check::Arguments),
     Plan(plan::Arguments),
     Diff(diff::Arguments),
@@ -38,6 +40,7 @@ impl Cli {
     /// Runs the command and returns what the program exits with.
     pub(crate) fn run(&self) -> ExitCode {
         match &self.command {
+            Command::Demo(arguments) => demo::run(arguments),
             Command::Check(arguments) => check::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Diff(arguments) => diff::run(arguments),

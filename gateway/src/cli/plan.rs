@@ -36,6 +36,16 @@ pub(crate) struct Chosen {
     egress: Option<String>,
 }
 
+impl Chosen {
+    /// One replica of the only F5SPKEgress.
+    pub(crate) const fn replica(number: u32) -> Self {
+        Self {
+            replica: Some(number),
+            egress: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Output {
     /// For people.

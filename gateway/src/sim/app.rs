@@ -46,3 +46,24 @@ impl<A: App, B: App> App for (A, B) {
         format!("{} and {}", self.0.waits_for(), self.1.waits_for())
     }
 }
+
+/// Any number of programs on one host.
+impl<A: App> App for Vec<A> {
+    fn poll(&mut self, now: Duration, stack: &mut Stack) {
+        self.iter_mut().for_each(|app| app.poll(now, stack));
+    }
+
+    fn poll_timeout(&self) -> Option<Duration> {
+        self.iter().filter_map(A::poll_timeout).min()
+    }
+
+    fn handle_icmp(&mut self, now: Duration, message: &Parsed) {
+        self.iter_mut()
+            .for_each(|app| app.handle_icmp(now, message));
+    }
+
+    fn waits_for(&self) -> String {
+        let all: Vec<String> = self.iter().map(A::waits_for).collect();
+        all.join(" and ")
+    }
+}

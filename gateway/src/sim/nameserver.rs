@@ -18,6 +18,7 @@ const EDNS_UDP_MAX: u16 = 1232;
 /// A recursive name server, as far as anyone can tell: DNS on port 53 over UDP and TCP.
 #[derive(Debug)]
 pub struct NameServer {
+    port: u16,
     zones: Vec<Zone>,
     /// How it behaves from now on.
     pub manners: Manners,
@@ -111,6 +112,7 @@ impl NameServer {
     #[must_use]
     pub fn new(zones: Vec<Zone>) -> Self {
         Self {
+            port: PORT,
             zones,
             manners: Manners::default(),
             socket: None,
@@ -118,6 +120,16 @@ impl NameServer {
             connections: Vec::new(),
             replies: Vec::new(),
             queries: Vec::new(),
+        }
+    }
+
+    /// The same server on another port than 53.
+    #[must_use]
+    pub fn on_port(self, port: u16) -> Self {
+        Self {
+            port,
+            listener: Listener::new(port),
+            ..self
         }
     }
 
@@ -161,9 +173,9 @@ impl NameServer {
             && let Some(message) = lie.message(&reply)
         {
             let own_port = if lie == Lie::WrongPort {
-                PORT + 1
+                self.port + 1
             } else {
-                PORT
+                self.port
             };
             let to = Destination::Udp {
                 peer,
@@ -295,7 +307,7 @@ impl NameServer {
                     let (Some(own), Some(socket)) = (own, &self.socket) else {
                         continue;
                     };
-                    if own_port == PORT {
+                    if own_port == self.port {
                         stack.udp_send_from(socket, own, peer, &message);
                     } else {
                         let own = SocketAddr::new(own, own_port);
@@ -333,7 +345,7 @@ impl NameServer {
 impl App for NameServer {
     fn poll(&mut self, now: Duration, stack: &mut Stack) {
         if self.socket.is_none() {
-            self.socket = stack.udp_open(Some(PORT));
+            self.socket = stack.udp_open(Some(self.port));
         }
         let mut datagrams = Vec::new();
         if let Some(socket) = &self.socket {
@@ -344,7 +356,7 @@ impl App for NameServer {
             let to = Destination::Udp {
                 peer,
                 own,
-                own_port: PORT,
+                own_port: self.port,
             };
             self.handle_query(now, peer, to, &datagram.data);
         }

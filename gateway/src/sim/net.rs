@@ -303,6 +303,12 @@ impl Net {
         Ok(())
     }
 
+    /// Whether no packet is on its way and no node has a deadline, as of the last event.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.next_at().is_none()
+    }
+
     fn next_at(&self) -> Option<Duration> {
         let arrival = self.in_flight.first_key_value().map(|((at, _), _)| *at);
         let deadline = self

@@ -1,0 +1,280 @@
+//! The story as a person wants to read it, and as a program does.
+
+use core::fmt::Display;
+use std::io::{self, Write};
+
+use egress_config::Plan;
+use egress_gateway::story::{Moment, Report, Told};
+use serde_json::{Value, json};
+
+/// Escape sequences, or nothing.
+struct Colours {
+    stage: &'static str,
+    good: &'static str,
+    bad: &'static str,
+    faint: &'static str,
+    plain: &'static str,
+}
+
+impl Colours {
+    const ON: Self = Self {
+        stage: "\x1b[36m",
+        good: "\x1b[32m",
+        bad: "\x1b[1;31m",
+        faint: "\x1b[2m",
+        plain: "\x1b[0m",
+    };
+    const OFF: Self = Self {
+        stage: "",
+        good: "",
+        bad: "",
+        faint: "",
+        plain: "",
+    };
+}
+
+pub(super) fn text(
+    out: &mut impl Write,
+    plan: &Plan,
+    seed: u64,
+    report: &Report,
+    colour: bool,
+) -> io::Result<()> {
+    let colours = if colour { &Colours::ON } else { &Colours::OFF };
+    head(out, plan, seed, report)?;
+    for (pod, name) in ["pod-a", "pod-b"].into_iter().enumerate() {
+        let (address, wanted) = (report.cast.pods[pod], &report.cast.names[pod]);
+        writeln!(out, "\n{name}, {address}, wants http://{wanted}/\n")?;
+        stages(out, report, Some(pod), colours)?;
+    }
+    writeln!(out, "\nboth pods\n")?;
+    stages(out, report, None, colours)?;
+
+    writeln!(out)?;
+    let rows = report.virtual_servers.iter();
+    table(
+        out,
+        &["name", "clientside.tot_conns"],
+        rows.map(|(name, connections)| vec![(*name).to_owned(), connections.to_string()]),
+    )?;
+    writeln!(out, "\nmappings at the end")?;
+    table(
+        out,
+        &["address", "stands for", "state", "sessions"],
+        report.mappings.iter().map(|mapping| {
+            let state = format!("{:?}", mapping.state).to_lowercase();
+            let (address, host) = (mapping.address.to_string(), mapping.host.to_string());
+            vec![address, host, state, mapping.sessions.to_string()]
+        }),
+    )?;
+    writeln!(out, "\nsessions when the second page was there")?;
+    table(
+        out,
+        &["client", "to", "leaves as", "to", "state"],
+        report.sessions.iter().map(|session| {
+            let (inside, outside) = (session.inside, session.outside);
+            vec![
+                inside.source.to_string(),
+                inside.destination.to_string(),
+                outside.source.to_string(),
+                outside.destination.to_string(),
+                format!("{:?}", session.state).to_lowercase(),
+            ]
+        }),
+    )?;
+    writeln!(out, "\ncache")?;
+    let rows = report.cache.iter();
+    table(
+        out,
+        &["what", "count"],
+        rows.map(|(name, count)| vec![(*name).to_owned(), count.to_string()]),
+    )?;
+
+    let (packets, seconds) = (report.capture.frames.len(), report.ended_at.as_secs_f64());
+    match report.failed() {
+        None => writeln!(
+            out,
+            "\n{}The whole story happened{}: {packets} packets, {seconds:.1} s of virtual time.",
+            colours.good, colours.plain
+        ),
+        Some((stage, _)) => writeln!(
+            out,
+            "\n{}The story failed at stage `{}`{}: {packets} packets, {seconds:.1} s of virtual time.",
+            colours.bad,
+            stage.name(),
+            colours.plain
+        ),
+    }
+}
+
+/// Who plays, and where.
+fn head(out: &mut impl Write, plan: &Plan, seed: u64, report: &Report) -> io::Result<()> {
+    let cast = &report.cast;
+    writeln!(
+        out,
+        "Two IPv4-only pods fetch a page each from web servers that have only IPv6.\n\
+         {}, replica {} of {}, seed {seed}, on a simulated network in virtual time.\n",
+        plan.egress, plan.replica, plan.replicas
+    )?;
+    let [first, second] = cast.pods.map(|address| address.to_string());
+    let width = first.len().max(second.len());
+    let outside = cast
+        .servers
+        .iter()
+        .map(|server| format!("name server {server}"))
+        .chain((0..2).map(|pod| format!("web server  {} ({})", cast.hosts[pod], cast.names[pod])));
+    let outside: Vec<String> = outside.collect();
+    let middle = outside.len() / 2;
+    for (row, text) in outside.iter().enumerate() {
+        let pod = match row {
+            0 => format!("  pod-a {first:width$} --+"),
+            _ if row + 1 == outside.len() => format!("  pod-b {second:width$} --+"),
+            _ => format!("        {:width$}   |", ""),
+        };
+        let gateway = if row == middle {
+            "-- gateway --"
+        } else {
+            "             "
+        };
+        writeln!(out, "{pod}{gateway}+-- {text}")?;
+    }
+    Ok(())
+}
+
+fn stages(
+    out: &mut impl Write,
+    report: &Report,
+    pod: Option<usize>,
+    colours: &Colours,
+) -> io::Result<()> {
+    for told in report.told.iter().filter(|told| told.pod == pod) {
+        let mut stage = told.stage.name();
+        for Moment { at, text } in &told.moments {
+            let at = at.map_or_else(String::new, |at| format!("{:.4} s", at.as_secs_f64()));
+            writeln!(
+                out,
+                "{}{at:>12}{}  {}{stage:<9}{}  {text}",
+                colours.faint, colours.plain, colours.stage, colours.plain
+            )?;
+            stage = "";
+        }
+        if let Err(why) = &told.outcome {
+            writeln!(
+                out,
+                "{:>12}  {}{stage:<9}  {why}{}",
+                "", colours.bad, colours.plain
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// A table as `tmctl` prints it: dashes under the names, numbers to the right.
+fn table(
+    out: &mut impl Write,
+    head: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> io::Result<()> {
+    let rows: Vec<Vec<String>> = rows.collect();
+    let widths: Vec<usize> = head
+        .iter()
+        .enumerate()
+        .map(|(column, name)| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(String::len).max().unwrap_or(0).max(name.len())
+        })
+        .collect();
+    let mut line = |cells: &mut dyn Iterator<Item = (&str, bool)>| -> io::Result<()> {
+        let mut text = String::new();
+        for ((cell, is_number), width) in cells.zip(&widths) {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(&if is_number {
+                format!("{cell:>width$}")
+            } else {
+                format!("{cell:<width$}")
+            });
+        }
+        writeln!(out, "{}", text.trim_end())
+    };
+    line(&mut head.iter().map(|name| (*name, false)))?;
+    let dashes: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+    line(&mut dashes.iter().map(|dashes| (dashes.as_str(), false)))?;
+    for row in &rows {
+        line(
+            &mut row
+                .iter()
+                .map(|cell| (cell.as_str(), cell.parse::<u64>().is_ok())),
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn json(
+    out: &mut impl Write,
+    plan: &Plan,
+    seed: u64,
+    report: &Report,
+) -> io::Result<()> {
+    let failed = report.failed();
+    let counts = |rows: &[(&'static str, u64)]| -> Value {
+        rows.iter()
+            .map(|(name, count)| ((*name).to_owned(), json!(count)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let sessions = report.sessions.iter().map(|session| {
+        json!({
+            "client": text_of(session.inside.source),
+            "to": text_of(session.inside.destination),
+            "leaves_as": text_of(session.outside.source),
+            "peer": text_of(session.outside.destination),
+            "state": format!("{:?}", session.state).to_lowercase(),
+        })
+    });
+    let mappings = report.mappings.iter().map(|mapping| {
+        json!({
+            "address": text_of(mapping.address),
+            "host": text_of(mapping.host),
+            "state": format!("{:?}", mapping.state).to_lowercase(),
+            "sessions": mapping.sessions,
+        })
+    });
+    let value = json!({
+        "egress": plan.egress,
+        "replica": plan.replica,
+        "seed": seed,
+        "succeeded": failed.is_none(),
+        "failed_stage": failed.map(|(stage, _)| stage.name()),
+        "reason": failed.map(|(_, why)| why),
+        "stages": report.told.iter().map(told).collect::<Vec<_>>(),
+        "virtual_server_stat": counts(&report.virtual_servers),
+        "mappings": mappings.collect::<Vec<_>>(),
+        "sessions": sessions.collect::<Vec<_>>(),
+        "cache": counts(&report.cache),
+        "packets": report.capture.frames.len(),
+        "virtual_seconds": report.ended_at.as_secs_f64(),
+    });
+    writeln!(out, "{value:#}")
+}
+
+fn told(told: &Told) -> Value {
+    let moments = told.moments.iter().map(|moment| {
+        json!({
+            "at_seconds": moment.at.map(|at| at.as_secs_f64()),
+            "text": moment.text,
+        })
+    });
+    json!({
+        "stage": told.stage.name(),
+        "pod": told.pod.map(|pod| ["pod-a", "pod-b"][pod]),
+        "succeeded": told.outcome.is_ok(),
+        "reason": told.outcome.as_ref().err(),
+        "moments": moments.collect::<Vec<_>>(),
+    })
+}
+
+fn text_of(value: impl Display) -> String {
+    value.to_string()
+}
