@@ -34,7 +34,7 @@ use egress_config::Plan;
 use nat46::packet::Packet;
 use nat46::packet::build::UDP_HEADROOM;
 use nat46::{HEADROOM, IcmpError, PacketBuf, Translator};
-use snatpool::SnatPool;
+use snatpool::{SessionId, SnatPool};
 
 use crate::arena::{Arena, Held, Leaving, Limits};
 use crate::classify::{Classifier, Way};
@@ -320,6 +320,14 @@ impl Gateway {
         let host = self.dns46.remove(now, address);
         self.turn(now);
         host
+    }
+
+    /// Ends a session at once; whether it was live.
+    pub fn close_session(&mut self, now: Duration, session: SessionId) -> bool {
+        self.now = now;
+        let was_live = self.snat.close(now, session);
+        self.turn(now);
+        was_live
     }
 
     /// Every address of the DNS46 subnet that is not free.

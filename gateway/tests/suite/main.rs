@@ -1,0 +1,6 @@
+//! The gateway, packet by packet.
+
+extern crate alloc;
+
+mod ownership;
+mod world;
