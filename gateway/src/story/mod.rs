@@ -20,6 +20,7 @@ mod report;
 mod rules;
 mod scene;
 mod stage;
+mod teller;
 
 use core::time::Duration;
 
@@ -82,6 +83,10 @@ pub enum Unplayable {
 /// The longest that a pod may take for its page, and the end of all waiting, in virtual time.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
+/// How long the sessions may take to end once the pods are done: closed connections have 4 minutes
+/// (RFC 6146 §4, TCP_TRANS).
+const LINGER: Duration = Duration::from_secs(600);
+
 /// A story about to be played.
 pub struct Story {
     script: Script,
@@ -123,7 +128,8 @@ impl Story {
         scene.play_until(PATIENCE, Scene::pages_are_over)?;
         let sessions = scene.gateway().gateway().sessions().collect();
         scene.play_until(PATIENCE, Scene::pods_are_done)?;
-        scene.play_until(PATIENCE, Scene::sessions_are_over)?;
+        let end = scene.net.now() + LINGER;
+        scene.play_until(end, Scene::sessions_are_over)?;
         Ok(Report::new(&scene, sessions))
     }
 }

@@ -2,5 +2,7 @@
 
 extern crate alloc;
 
+mod edges;
 mod ownership;
+mod ways;
 mod world;
