@@ -19,7 +19,7 @@ pub(crate) fn agree(tree: &Tree) -> Outcome {
     }
     for command in [
         "cargo xtask test",
-        "cargo run --release -p egress-gateway -- check",
+        "cargo run --release -p egress-gateway -- demo",
     ] {
         if !readme.contains(command) {
             wrong.push(format!("README.md does not name `{command}`"));

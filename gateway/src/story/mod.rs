@@ -6,7 +6,7 @@
 //!
 //! let mut sources = egress_config::Sources::new();
 //! # let set = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/sets/dns-nat46");
-//! sources.read_path(set)?;
+//! sources.read_path(set.as_ref())?;
 //! let plan = egress_config::check(&sources).plan(0)?;
 //! let report = Story::new(&plan, Script { page: 10_000, ..Script::default() })?.run()?;
 //! assert_eq!(report.failed(), None);
