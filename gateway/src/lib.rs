@@ -56,35 +56,41 @@ const EVENTS: usize = 4096;
 /// events out.
 ///
 /// ```no_run
-/// # fn read(_: &mut [u8]) -> (egress_gateway::Side, usize) { unimplemented!() }
-/// # fn write(_: egress_gateway::Side, _: &[u8]) {}
-/// # fn store(_: dns46::StoreOperation) -> dns46::StoreReply { unimplemented!() }
-/// # fn now() -> core::time::Duration { unimplemented!() }
-/// # fn wait(_: Option<core::time::Duration>) {}
-/// # fn run(mut gateway: egress_gateway::Gateway) -> Option<()> {
+/// # use core::time::Duration;
+/// # use dns46::{StoreOperation, StoreReply};
+/// # use egress_gateway::{Gateway, Side};
+/// # trait Host {
+/// #     fn now(&self) -> Duration;
+/// #     fn read(&mut self, bytes: &mut [u8]) -> (Side, usize);
+/// #     fn write(&mut self, side: Side, packet: &[u8]);
+/// #     fn store(&mut self, operation: StoreOperation) -> StoreReply;
+/// #     fn wait_for_packet(&mut self, until: Option<Duration>);
+/// # }
+/// # fn run(mut gateway: Gateway, mut host: impl Host) -> Option<()> {
 /// use egress_gateway::{BUFFER, Verdict};
 /// use nat46::{HEADROOM, PacketBuf};
 ///
 /// let mut bytes = vec![0; BUFFER];
 /// loop {
-///     let (side, len) = read(&mut bytes[HEADROOM..]);
+///     let (side, len) = host.read(&mut bytes[HEADROOM..]);
 ///     let mut buf = PacketBuf::new(&mut bytes, HEADROOM..HEADROOM + len)?;
-///     match gateway.handle_packet(now(), side, &mut buf) {
-///         Verdict::Forward => write(side.opposite(), buf.as_bytes()),
-///         Verdict::Reply => write(side, buf.as_bytes()),
+///     match gateway.handle_packet(host.now(), side, &mut buf) {
+///         Verdict::Forward => host.write(side.opposite(), buf.as_bytes()),
+///         Verdict::Reply => host.write(side, buf.as_bytes()),
 ///         Verdict::Consumed | Verdict::Drop(_) => {}
 ///     }
 ///     while let Some(operation) = gateway.poll_store() {
-///         gateway.handle_store(now(), operation.id, store(operation));
+///         let reply = host.store(operation);
+///         gateway.handle_store(host.now(), operation.id, reply);
 ///     }
-///     while let Some((side, range)) = gateway.poll_transmit(now(), &mut bytes) {
-///         write(side, &bytes[range]);
+///     while let Some((side, range)) = gateway.poll_transmit(host.now(), &mut bytes) {
+///         host.write(side, &bytes[range]);
 ///     }
 ///     while let Some(event) = gateway.poll_event() {
 ///         println!("{event:?}");
 ///     }
-///     wait(gateway.poll_timeout()); // for a packet, but no longer than that
-///     gateway.handle_timeout(now());
+///     host.wait_for_packet(gateway.poll_timeout());
+///     gateway.handle_timeout(host.now());
 /// }
 /// # }
 /// ```
