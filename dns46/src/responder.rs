@@ -9,7 +9,7 @@ use crate::message::Response;
 use crate::policy::{self, Decision, Settings};
 use crate::store::{OperationId, Operations, StoreAction, StoreOperation, StoreReply};
 use crate::synthesis::{self, Exclusion, Made, Outcome};
-use crate::table::{Mapping, Table};
+use crate::table::{Mapping, StaticError, Table};
 use crate::{Config, Event};
 
 /// For how long an address of which the store knows no host is not asked for again.
@@ -305,6 +305,33 @@ impl Dns46 {
         self.operations
             .push(StoreAction::Delete { address, host }, deadline_at);
         Some(host)
+    }
+
+    /// Lets an address of the reserved range stand for `host` until it is [removed](Self::remove): it
+    /// is translated and answered like any other, and kept by the store. Setting what is set already
+    /// does nothing.
+    ///
+    /// # Errors
+    ///
+    /// See [`StaticError`]; without DNS46, the address is not in the reserved range.
+    pub fn set_static(
+        &mut self,
+        now: Duration,
+        address: Ipv4Addr,
+        host: Ipv6Addr,
+    ) -> Result<(), StaticError> {
+        self.now = now;
+        let table = self
+            .table
+            .as_mut()
+            .ok_or(StaticError::NotReserved { address })?;
+        table.set_static(address, host)?;
+        if !table.is_stored(address) {
+            let deadline_at = now.saturating_add(self.settings.store_deadline);
+            self.operations
+                .push(StoreAction::Put { address, host }, deadline_at);
+        }
+        Ok(())
     }
 
     /// Takes in what the store held at the start; each mapping has a full hold from now on. Gives how

@@ -17,7 +17,7 @@ pub(crate) struct Limits {
     pub(crate) bytes: usize,
     /// Packets held under one ticket.
     pub(crate) packets_per_ticket: usize,
-    /// A packet older than this is dropped.
+    /// A packet older than this is dropped, but for a SYN, whose time `snatpool` knows.
     pub(crate) age: Duration,
 }
 
@@ -39,6 +39,8 @@ pub(crate) enum Hold {
     Mapping(dns46::Ticket),
     /// The first fragment has not been seen.
     Fragment(snatpool::Ticket),
+    /// An unsolicited SYN, whose counterpart may be on its way (RFC 5382 REQ-4).
+    Syn(snatpool::SynTicket),
 }
 
 /// A packet as it arrived.
@@ -81,6 +83,8 @@ pub(crate) enum Leaving {
     Of(SessionId, Held),
     /// To be refused with an ICMP host unreachable: what it waited for is not there.
     Unreachable(Held),
+    /// To be refused with an ICMP port unreachable: nobody answered the SYN.
+    Unanswered(Held),
     /// Finished bytes, to be sent on this side.
     Send(Held),
 }
@@ -99,7 +103,10 @@ impl Arena {
         if self.bytes.saturating_add(bytes.len()) > self.limits.bytes {
             return false;
         }
-        let expires_at = now.saturating_add(self.limits.age);
+        let expires_at = match hold {
+            Hold::Mapping(_) | Hold::Fragment(_) => now.saturating_add(self.limits.age),
+            Hold::Syn(_) => Duration::MAX,
+        };
         let waiting = self.waiting.entry(hold).or_insert_with(|| Waiting {
             packets: VecDeque::new(),
             expires_at,
@@ -123,6 +130,11 @@ impl Arena {
     /// What the packets waited for does not exist: their senders are told.
     pub(crate) fn refuse(&mut self, hold: Hold) {
         self.leave(hold, Leaving::Unreachable);
+    }
+
+    /// The SYN found no counterpart: its sender is told.
+    pub(crate) fn unanswered(&mut self, hold: Hold) {
+        self.leave(hold, Leaving::Unanswered);
     }
 
     /// The session of held fragments is known.
@@ -155,6 +167,7 @@ impl Arena {
         let (Leaving::Again(held)
         | Leaving::Of(_, held)
         | Leaving::Unreachable(held)
+        | Leaving::Unanswered(held)
         | Leaving::Send(held)) = &leaving;
         self.bytes -= held.bytes.len();
         Some(leaving)
@@ -193,6 +206,7 @@ impl Arena {
         self.waiting
             .values()
             .map(|waiting| waiting.expires_at)
+            .filter(|at| *at < Duration::MAX)
             .min()
     }
 }

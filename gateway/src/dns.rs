@@ -5,7 +5,7 @@ use core::ops::Range;
 use core::time::Duration;
 
 use dns46::{Decision, Pair};
-use dnscache::{Client, ExtendedError, Fetch, Query, Resolver, StreamInput, StreamTransmit, rcode};
+use dnscache::{Client, ExtendedError, Fetch, Query, Resolver, rcode};
 use egress_config::VirtualServer;
 use nat46::PacketBuf;
 use nat46::checksum::Sum;
@@ -17,9 +17,6 @@ use snatpool::{Lookup, Protocol, Session, Signal, TransportAddress, Tuple};
 use crate::arena::Hold;
 use crate::setup::OWN;
 use crate::{DropReason, Event, Gateway, Side, Verdict};
-
-/// Where the acknowledgment number stands in a TCP header (RFC 9293 §3.1).
-const ACKNOWLEDGMENT: Range<usize> = 8..12;
 
 impl Gateway {
     /// A pod asks; it does not matter whom.
@@ -35,47 +32,44 @@ impl Gateway {
                 destination_port,
                 ..
             } if packet.fragment().is_none() => (source_port, destination_port),
-            Transport::Tcp { .. } => return self.reset(packet, buf),
+            Transport::Tcp { .. } if packet.fragment().is_none() => {
+                return self.client_segment(now, buf);
+            }
             _ => return Verdict::Drop(DropReason::NotUdp),
         };
         if !is_intact(packet, buf) {
             return Verdict::Drop(DropReason::UdpChecksum);
         }
-        let Some(resolver) = &mut self.resolver else {
-            return Verdict::Drop(DropReason::Unwanted);
-        };
         let client = Client {
             address: SocketAddr::new(packet.source(), source_port),
             local: SocketAddr::new(packet.destination(), destination_port),
             transport: dnscache::Transport::Udp,
             token: 0,
         };
-        self.stats.count_connection(VirtualServer::Dns);
         let query = buf.as_bytes().get(packet.payload()).unwrap_or_default();
-        let policy = Query::parse(query)
-            .map_or(0, |query| self.dns46.policy(packet.source(), query.rtype()));
-        let out = &mut self.message[UDP_HEADROOM..];
-        let verdict = resolver.handle_query(now, client, query, policy, out);
-        match self.settle(now, verdict) {
+        match self.query(now, client, query) {
             dnscache::Verdict::Reply(len) => self.reply(&client, len, buf),
             dnscache::Verdict::Drop(reason) => Verdict::Drop(DropReason::Query(reason)),
             dnscache::Verdict::Parked(_) | dnscache::Verdict::Derive(_) => Verdict::Consumed,
         }
     }
 
-    /// DNS over TCP is turned away at once, so that a client need not wait for a timeout.
-    fn reset(&mut self, packet: &Packet, buf: &mut PacketBuf<'_>) -> Verdict {
-        let header = buf.as_bytes().get(packet.transport_offset()..);
-        let acknowledgment = header
-            .and_then(|header| header.get(ACKNOWLEDGMENT)?.first_chunk())
-            .map_or(0, |number| u32::from_be_bytes(*number));
-        match build::tcp_reset(packet, acknowledgment, &mut self.message) {
-            Ok(len) if buf.replace(&self.message[..len]).is_some() => {
-                self.stats.count_drops(&DropReason::NotUdp, 1);
-                Verdict::Reply
-            }
-            Ok(_) | Err(_) => Verdict::Drop(DropReason::NotUdp),
-        }
+    /// A client's query, over whatever; a reply stands in `message`.
+    pub(crate) fn query(
+        &mut self,
+        now: Duration,
+        client: Client,
+        query: &[u8],
+    ) -> dnscache::Verdict {
+        let Some(resolver) = &mut self.resolver else {
+            return dnscache::Verdict::Drop(dnscache::DropReason::UnknownTicket);
+        };
+        self.stats.count_connection(VirtualServer::Dns);
+        let asker = client.address.ip();
+        let policy = Query::parse(query).map_or(0, |query| self.dns46.policy(asker, query.rtype()));
+        let out = &mut self.message[UDP_HEADROOM..];
+        let verdict = resolver.handle_query(now, client, query, policy, out);
+        self.settle(now, verdict)
     }
 
     /// Puts the answer that stands in `message` into the place of the query.
@@ -95,11 +89,25 @@ impl Gateway {
     }
 
     /// Sends the answer that stands in `message`, after its query had to wait.
-    fn reply_later(&mut self, client: &Client, verdict: dnscache::Verdict) {
-        let dnscache::Verdict::Reply(len) = verdict else {
-            if let dnscache::Verdict::Drop(reason) = verdict {
+    pub(crate) fn reply_later(
+        &mut self,
+        now: Duration,
+        client: &Client,
+        verdict: dnscache::Verdict,
+    ) {
+        let len = match verdict {
+            dnscache::Verdict::Reply(len) => Some(len),
+            dnscache::Verdict::Drop(reason) => {
                 self.stats.count_drops(&DropReason::Query(reason), 1);
+                None
             }
+            dnscache::Verdict::Parked(_) | dnscache::Verdict::Derive(_) => return,
+        };
+        if client.transport == dnscache::Transport::Tcp {
+            self.reply_on_stream(now, client, len);
+            return;
+        }
+        let Some(len) = len else {
             return;
         };
         let payload = UDP_HEADROOM..UDP_HEADROOM + len;
@@ -248,21 +256,7 @@ impl Gateway {
             told = true;
             self.on_query_event(now, event);
         }
-        while let Some(stream) = self.poll_stream(now) {
-            told = true;
-            // Nobody has TCP sockets yet: the server counts as not reachable that way.
-            if let (StreamTransmit::Connect { stream, .. }, Some(resolver)) =
-                (stream, &mut self.resolver)
-            {
-                resolver.handle_stream(now, stream, StreamInput::Closed);
-            }
-        }
         told
-    }
-
-    fn poll_stream(&mut self, now: Duration) -> Option<StreamTransmit> {
-        let out = &mut self.message[UDP_HEADROOM..];
-        self.resolver.as_mut()?.poll_stream(now, out)
     }
 
     fn on_query_event(&mut self, now: Duration, event: dnscache::Event) {
@@ -282,7 +276,7 @@ impl Gateway {
                 let out = &mut self.message[UDP_HEADROOM..];
                 let verdict = resolver.answer(now, ticket, out);
                 let verdict = self.settle(now, verdict);
-                self.reply_later(&client, verdict);
+                self.reply_later(now, &client, verdict);
             }
             dnscache::Event::Failed { question, .. } => {
                 self.tell(Event::UpstreamFailed { question });
@@ -342,7 +336,7 @@ impl Gateway {
             return;
         };
         let verdict = self.paired(now, ticket, pair);
-        self.reply_later(&client, verdict);
+        self.reply_later(now, &client, verdict);
     }
 }
 

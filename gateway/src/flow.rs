@@ -58,7 +58,31 @@ impl Gateway {
                 }
             }
         };
-        self.of_session(now, session, Side::Inside, packet, buf)
+        let verdict = self.of_session(now, session, Side::Inside, packet, buf);
+        let is_own = self
+            .classifier
+            .snat_addresses
+            .contains(&packet.destination());
+        match verdict {
+            Verdict::Forward if is_own => self.hairpin(now, buf),
+            verdict => verdict,
+        }
+    }
+
+    /// A packet that left for a SNAT address comes right back in, for another pod
+    /// (RFC 4787 REQ-9, external source).
+    fn hairpin(&mut self, now: Duration, buf: &mut PacketBuf<'_>) -> Verdict {
+        let packet = match Packet::parse(buf.as_bytes()) {
+            Ok(packet) => packet,
+            Err(error) => return Verdict::Drop(DropReason::Malformed(error)),
+        };
+        match self.inbound(now, &packet, buf) {
+            // It leaves on the side that it came from.
+            Verdict::Forward => Verdict::Reply,
+            // An error for the sender would bear the sender's SNAT address.
+            Verdict::Reply => Verdict::Drop(DropReason::NoSession),
+            verdict => verdict,
+        }
     }
 
     /// The host behind a destination; or what the packet has to wait for, if there may be one.
@@ -97,7 +121,21 @@ impl Gateway {
         let session = match self.snat.inbound(now, &tuple, signal) {
             Lookup::Session(session) => session,
             Lookup::Refused(why) => return Verdict::Drop(DropReason::Refused(why)),
-            // None; bindings are per flow, so that no stranger is admitted or held.
+            Lookup::Admit { inside } => {
+                let peer = tuple.source;
+                if peer.address.is_ipv4() != inside.address.is_ipv4() {
+                    // A stranger of the other family has no address that the client could answer.
+                    return Verdict::Drop(DropReason::NoSession);
+                }
+                match self.snat.accept(now, &tuple, peer, signal) {
+                    Ok(session) => session,
+                    Err(why) => return Verdict::Drop(DropReason::Refused(why)),
+                }
+            }
+            // Per flow, nobody outside gets in, nor an answer.
+            Lookup::Hold(ticket) if self.holds_syns => {
+                return self.hold(now, Hold::Syn(ticket), Side::Outside, buf);
+            }
             _ => {
                 let own = &self.classifier.external_self_ips;
                 if own.contains(&packet.destination()) {
@@ -107,7 +145,10 @@ impl Gateway {
             }
         };
         if let Some(own) = self.own(session) {
-            return self.upstream_datagram(now, &own, packet, buf);
+            return match packet.transport() {
+                Transport::Tcp { .. } => self.server_segment(now, &own, packet, buf),
+                _ => self.upstream_datagram(now, &own, packet, buf),
+            };
         }
         self.of_session(now, session, Side::Outside, packet, buf)
     }
@@ -367,7 +408,7 @@ impl Gateway {
         }
     }
 
-    fn links(&self, side: Side) -> Links {
+    pub(crate) fn links(&self, side: Side) -> Links {
         let (mtu_in, mtu_out) = match side {
             Side::Inside => (self.inside_mtu, self.outside_mtu),
             Side::Outside => (self.outside_mtu, self.inside_mtu),
@@ -432,8 +473,14 @@ impl Gateway {
                 let expired = self.arena.forget(Hold::Fragment(ticket));
                 self.stats.count_drops(&DropReason::Expired, expired);
             }
+            snatpool::Event::SynUnanswered { ticket, .. } => {
+                self.arena.unanswered(Hold::Syn(ticket));
+            }
+            snatpool::Event::SynDropped { ticket } => {
+                self.arena.forget(Hold::Syn(ticket));
+            }
             snatpool::Event::Exhausted(exhausted) => self.tell(Event::Exhausted(exhausted)),
-            // Probes and unsolicited SYNs are not asked for; draining is a later caller's.
+            // Probes are not asked for, and nothing drains addresses yet.
             _ => {}
         }
     }

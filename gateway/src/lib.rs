@@ -8,13 +8,17 @@ mod classify;
 mod dns;
 mod flow;
 mod local;
+mod streams;
 
 // What waits, what is kept beside the libraries, what is told.
 mod arena;
+mod clients;
 mod event;
 mod recipes;
+mod sockets;
 mod stats;
 mod tuple;
+mod wire;
 
 mod setup;
 
@@ -38,12 +42,15 @@ use snatpool::{SessionId, SnatPool};
 
 use crate::arena::{Arena, Held, Leaving, Limits};
 use crate::classify::{Classifier, Way};
+use crate::clients::Clients;
 use crate::recipes::Recipes;
 use crate::setup::Parts;
+use crate::sockets::{Connection, Sockets};
+use crate::streams::Servers;
 
 pub use crate::classify::Side;
 pub use crate::event::Event;
-pub use crate::setup::SetupError;
+pub use crate::setup::{Options, SetupError};
 pub use crate::stats::{DropReason, Stats};
 
 /// Bytes of a buffer that holds any packet, with room for a longer header.
@@ -101,6 +108,11 @@ pub struct Gateway {
     snat: SnatPool,
     translator: Translator,
     resolver: Option<Resolver>,
+    sockets: Sockets,
+    servers: Servers,
+    clients: Clients,
+    /// Clients that may have sent more than could be asked at once.
+    unread: Vec<Connection>,
     recipes: Recipes,
     arena: Arena,
     /// Whose query waits for which mapping to be stored.
@@ -109,6 +121,8 @@ pub struct Gateway {
     stats: Stats,
     inside_mtu: u32,
     outside_mtu: u32,
+    /// An unsolicited SYN may meet its counterpart, since bindings are endpoint-independent.
+    holds_syns: bool,
     /// DNS messages under construction, with room for the headers in front.
     message: Box<[u8]>,
     /// Synthesized replies on their way from `dns46` to the cache.
@@ -139,13 +153,30 @@ impl Gateway {
     ///
     /// If a part refuses its share of the plan.
     pub fn new(plan: &Plan, seed: [u8; 32]) -> Result<Self, SetupError> {
-        let parts = Parts::new(plan, seed)?;
+        Self::with_options(plan, &Options::default(), seed)
+    }
+
+    /// The same, with choices that the resources have no words for.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_options(
+        plan: &Plan,
+        options: &Options,
+        seed: [u8; 32],
+    ) -> Result<Self, SetupError> {
+        let parts = Parts::new(plan, options, seed)?;
         Ok(Self {
             classifier: parts.classifier,
             dns46: parts.dns46,
             snat: parts.snat,
             translator: parts.translator,
             resolver: parts.resolver,
+            sockets: parts.sockets,
+            servers: Servers::default(),
+            clients: Clients::default(),
+            unread: Vec::new(),
             recipes: Recipes::default(),
             arena: Arena::new(Limits::default()),
             storing: BTreeMap::new(),
@@ -153,6 +184,7 @@ impl Gateway {
             stats: Stats::default(),
             inside_mtu: parts.inside_mtu,
             outside_mtu: parts.outside_mtu,
+            holds_syns: options.endpoint_independent.is_some(),
             message: vec![0; UDP_HEADROOM + usize::from(u16::MAX)].into(),
             made: vec![0; usize::from(u16::MAX)].into(),
             now: Duration::ZERO,
@@ -199,9 +231,12 @@ impl Gateway {
                 return sent;
             }
         }
-        let sent = self.ask_upstream(now, buf);
+        let sent = self.own_segment(now, buf).or_else(|| {
+            let range = self.ask_upstream(now, buf)?;
+            Some((Side::Outside, range))
+        });
         self.turn(now);
-        sent.map(|range| (Side::Outside, range))
+        sent
     }
 
     /// A packet leaves the arena.
@@ -214,6 +249,7 @@ impl Gateway {
         let (Leaving::Again(Held { side, bytes })
         | Leaving::Of(_, Held { side, bytes })
         | Leaving::Unreachable(Held { side, bytes })
+        | Leaving::Unanswered(Held { side, bytes })
         | Leaving::Send(Held { side, bytes })) = &leaving;
         let side = *side;
         let place = HEADROOM..HEADROOM + bytes.len();
@@ -226,19 +262,33 @@ impl Gateway {
                 Ok(packet) => self.translate(now, session, side, &packet, &mut buf),
                 Err(error) => Verdict::Drop(DropReason::Malformed(error)),
             },
-            Leaving::Unreachable(_) => match Packet::parse(buf.as_bytes()) {
-                Ok(packet) => {
-                    let reason = DropReason::Unmapped;
-                    self.refuse(now, reason, IcmpError::HostUnreachable, &packet, &mut buf)
-                }
-                Err(error) => Verdict::Drop(DropReason::Malformed(error)),
-            },
+            Leaving::Unreachable(_) => {
+                let reason = DropReason::Unmapped;
+                self.refuse_held(now, reason, IcmpError::HostUnreachable, &mut buf)
+            }
+            Leaving::Unanswered(_) => {
+                let reason = DropReason::SynUnanswered;
+                self.refuse_held(now, reason, IcmpError::PortUnreachable, &mut buf)
+            }
         };
         self.stats.count(&verdict);
         match verdict {
             Verdict::Forward => Some((side.opposite(), buf.range())),
             Verdict::Reply => Some((side, buf.range())),
             Verdict::Consumed | Verdict::Drop(_) => None,
+        }
+    }
+
+    fn refuse_held(
+        &mut self,
+        now: Duration,
+        reason: DropReason,
+        error: IcmpError,
+        buf: &mut PacketBuf<'_>,
+    ) -> Verdict {
+        match Packet::parse(buf.as_bytes()) {
+            Ok(packet) => self.refuse(now, reason, error, &packet, buf),
+            Err(error) => Verdict::Drop(DropReason::Malformed(error)),
         }
     }
 
@@ -263,13 +313,15 @@ impl Gateway {
     /// be polled.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
-        if self.arena.is_ready() {
+        if self.arena.is_ready() || self.sockets.has_packet() {
             return Some(self.now);
         }
         [
             self.arena.poll_timeout(),
             self.snat.poll_timeout(),
             self.dns46.poll_timeout(),
+            self.sockets.poll_timeout(),
+            self.clients.poll_timeout(),
             self.resolver.as_ref().and_then(Resolver::poll_timeout),
         ]
         .into_iter()
@@ -282,6 +334,8 @@ impl Gateway {
         self.now = now;
         self.snat.handle_timeout(now);
         self.dns46.handle_timeout(now);
+        self.sockets.handle_timeout(now);
+        self.close_idle_clients(now);
         if let Some(resolver) = &mut self.resolver {
             resolver.handle_timeout(now);
         }
@@ -293,7 +347,10 @@ impl Gateway {
     /// Passes on what the parts have to tell each other, until none has anything left to tell.
     fn turn(&mut self, now: Duration) {
         loop {
-            let told = self.turn_flows(now) | self.turn_mappings(now) | self.turn_queries(now);
+            let told = self.turn_flows(now)
+                | self.turn_mappings(now)
+                | self.turn_queries(now)
+                | self.turn_streams(now);
             if !told {
                 return;
             }
@@ -317,6 +374,23 @@ impl Gateway {
         let taken = self.dns46.load(now, mappings);
         self.turn(now);
         taken
+    }
+
+    /// Lets an address of the reserved range stand for `host` until it is removed.
+    ///
+    /// # Errors
+    ///
+    /// If the address is not reserved, or one of the two is taken.
+    pub fn set_mapping(
+        &mut self,
+        now: Duration,
+        address: Ipv4Addr,
+        host: Ipv6Addr,
+    ) -> Result<(), dns46::StaticError> {
+        self.now = now;
+        let result = self.dns46.set_static(now, address, host);
+        self.turn(now);
+        result
     }
 
     /// Ends a mapping at once, with every cached answer that may speak of it; gives its host until

@@ -9,9 +9,10 @@ use nat46::Translator;
 use nat46::address::rfc6052::Prefix;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use snatpool::{PoolConfig, PoolId, SnatPool};
+use snatpool::{Filter, Mapping, PoolConfig, PoolId, SnatPool};
 
 use crate::classify::Classifier;
+use crate::sockets::Sockets;
 
 /// The pool of pods' flows.
 pub(crate) const PODS: PoolId = PoolId(0);
@@ -48,19 +49,40 @@ pub enum SetupError {
     },
 }
 
+/// Choices that the resources have no words for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// Bind each inside transport address once, whatever the peer (RFC 4787 REQ-1), and let in whom
+    /// this filter admits; pods then reach each other through SNAT addresses. `None`, the default,
+    /// binds per flow: 64,512 flows per SNAT address *and* destination, and only the peer can reply.
+    pub endpoint_independent: Option<Filter>,
+}
+
+impl Options {
+    /// Endpoint-independent bindings with this filter.
+    #[must_use]
+    pub const fn endpoint_independent(filter: Filter) -> Self {
+        Self {
+            endpoint_independent: Some(filter),
+        }
+    }
+}
+
 /// The parts, as a plan and a seed make them.
 pub(crate) struct Parts {
     pub(crate) classifier: Classifier,
     pub(crate) snat: SnatPool,
     pub(crate) dns46: Dns46,
     pub(crate) resolver: Option<Resolver>,
+    pub(crate) sockets: Sockets,
     pub(crate) translator: Translator,
     pub(crate) inside_mtu: u32,
     pub(crate) outside_mtu: u32,
 }
 
 impl Parts {
-    pub(crate) fn new(plan: &Plan, seed: [u8; 32]) -> Result<Self, SetupError> {
+    pub(crate) fn new(plan: &Plan, options: &Options, seed: [u8; 32]) -> Result<Self, SetupError> {
         // Each part has a seed of its own, so that none gives away another's.
         let mut rng = ChaCha12Rng::from_seed(seed);
         let mut seeds = || {
@@ -80,10 +102,16 @@ impl Parts {
             Snat::Automap => plan.external_self_ips.clone(),
             _ => Vec::new(),
         };
-        let pools = vec![
-            PoolConfig::new(snat_addresses.clone()),
-            PoolConfig::new(plan.external_self_ips.clone()),
-        ];
+        let pool = |addresses: &[IpAddr]| {
+            let mut pool = PoolConfig::new(addresses.to_vec());
+            if let Some(filter) = options.endpoint_independent {
+                pool.mapping = Mapping::EndpointIndependent;
+                pool.filter = filter;
+            }
+            pool
+        };
+        // Both, because automap makes them share their addresses.
+        let pools = vec![pool(&snat_addresses), pool(&plan.external_self_ips)];
         let snat = SnatPool::new(snatpool::Config::new(SESSIONS, pools), seeds())?;
         let own = |ipv4: bool| {
             let addresses = internal_self_ips.iter().chain(&plan.external_self_ips);
@@ -96,7 +124,14 @@ impl Parts {
         if let Some(IpAddr::V6(address)) = own(false) {
             translation.own_ipv6 = Some(address);
         }
+        let inside_mtu = mtu(plan, true);
+        let outside_mtu = mtu(plan, false);
+        // Segments of either side fit both.
+        let least_mtu = usize::try_from(inside_mtu.min(outside_mtu)).unwrap_or(usize::MAX);
+        let mut own_addresses = plan.external_self_ips.clone();
+        own_addresses.extend(&internal_self_ips);
         Ok(Self {
+            sockets: Sockets::new(&own_addresses, least_mtu, seeds()),
             classifier: Classifier {
                 inside: plan.inside.clone(),
                 internal_self_ips,
@@ -112,8 +147,8 @@ impl Parts {
             dns46: dns46(plan, seeds())?,
             resolver: resolver(plan, seeds())?,
             translator: Translator::new(translation, seeds()),
-            inside_mtu: mtu(plan, true),
-            outside_mtu: mtu(plan, false),
+            inside_mtu,
+            outside_mtu,
         })
     }
 }

@@ -32,6 +32,8 @@ pub enum DropReason {
     Refused(snatpool::Refused),
     /// A fragment was refused.
     Fragment(snatpool::FragmentRefused),
+    /// An unsolicited SYN that nobody inside answered.
+    SynUnanswered,
     /// Too much waits already.
     NoRoom,
     /// What it waited for did not come in time.
@@ -66,6 +68,7 @@ impl DropReason {
             Self::NoSnatAddress => "no-snat-address",
             Self::Refused(_) => "session-refused",
             Self::Fragment(_) => "fragment-refused",
+            Self::SynUnanswered => "syn-unanswered",
             Self::NoRoom => "no-room",
             Self::Expired => "expired",
             Self::Translation(_) => "translation",

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use egress_config::{Plan, Sources};
 use egress_gateway::sim::LinkConfig;
-use egress_gateway::story::{Fault, Report, Script, Stage, Story};
+use egress_gateway::story::{Fault, Report, Script, Stage, Story, Tour};
 
 fn set(name: &str) -> String {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/sets");
@@ -167,4 +167,12 @@ fn demo_writes_a_capture_of_both_sides() {
     assert!(written.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]));
     let holds = |text: &[u8]| written.windows(text.len()).any(|window| window == text);
     assert!(holds(b" stands for 2001:db8:46:1::80") && holds(b"outside"));
+}
+
+#[test]
+fn every_trip_of_every_act_succeeds() {
+    for name in ["dns-nat46", "automap", "reserved-static", "mixed"] {
+        let tour = Tour::play(&plan(name), 1).unwrap().unwrap();
+        assert_eq!(tour.failed(), None, "{name}");
+    }
 }

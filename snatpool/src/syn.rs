@@ -9,7 +9,7 @@ use crate::time::Ticks;
 use crate::tuple::Tuple;
 
 /// A SYN from outside that the caller holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SynTicket {
     pub(crate) index: u8,
     pub(crate) generation: u32,

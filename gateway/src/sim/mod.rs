@@ -48,7 +48,6 @@ mod router;
 mod stack;
 mod stranger;
 mod web;
-mod wire;
 mod zone;
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use smoltcp::socket::{Socket, tcp, udp};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint};
 
-use super::wire::Wire;
 use super::{Dice, craft, fragment};
+use crate::wire::Wire;
 
 /// Ports that a host chooses from (RFC 6335 §6).
 const EPHEMERAL: core::ops::RangeInclusive<u16> = 49152..=65535;

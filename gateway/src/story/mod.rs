@@ -21,6 +21,7 @@ mod rules;
 mod scene;
 mod stage;
 mod teller;
+mod tour;
 
 use core::time::Duration;
 
@@ -34,6 +35,7 @@ pub use fault::Fault;
 pub use report::{Moment, Report, Told};
 pub use scene::Scene;
 pub use stage::Stage;
+pub use tour::{Tour, Travelled};
 
 /// How the story is played.
 #[derive(Debug, Clone, PartialEq)]

@@ -244,7 +244,7 @@ fn everything() -> [IpNet; 2] {
 }
 
 /// Addresses that lead to the gateway from outside.
-fn own_addresses(plan: &Plan) -> Vec<IpNet> {
+pub(super) fn own_addresses(plan: &Plan) -> Vec<IpNet> {
     let snat: &[IpAddr] = match &plan.snat {
         Snat::Pool { addresses, .. } => addresses,
         _ => &[],

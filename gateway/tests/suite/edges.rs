@@ -179,23 +179,6 @@ fn a_query_with_a_wrong_checksum_is_dropped() {
 }
 
 #[test]
-fn dns_over_tcp_is_turned_away_at_once() {
-    let mut world = World::new("dns-nat46");
-    let syn = segment(socket(CLIENT), socket(RESOLVER), TCP_SYN);
-    let reset = world.answered(Side::Inside, &syn);
-    let Payload::Tcp {
-        flags,
-        acknowledgement,
-        ..
-    } = reset.payload
-    else {
-        panic!("{reset:?}");
-    };
-    // RFC 9293 §3.10.7.1: RST and ACK, of the SYN.
-    assert_eq!((flags & 0x14, acknowledgement), (0x14, 2));
-}
-
-#[test]
 fn self_ips_want_nothing_but_pings() {
     let mut world = World::new("mixed");
     let packet = segment(socket(CLIENT), socket("10.244.0.2:22"), TCP_SYN);

@@ -3,6 +3,11 @@
 extern crate alloc;
 
 mod edges;
+mod independent;
+mod lab;
+mod model;
 mod ownership;
+mod property;
+mod streams;
 mod ways;
 mod world;

@@ -296,3 +296,39 @@ fn two_replicas_serve_each_others_mappings() {
         assert_eq!(world.only(Side::Outside).destination, ip(host));
     }
 }
+
+#[test]
+fn a_static_mapping_answers_translates_and_never_expires() {
+    let mut world = World::new("reserved-static").name(NAME, &[HOST]);
+    let address = core::net::Ipv4Addr::new(10, 1, 1, 5);
+    let core::net::IpAddr::V6(host) = ip(HOST) else {
+        panic!("an IPv6 host");
+    };
+    let unreserved = core::net::Ipv4Addr::new(10, 1, 1, 200);
+    let refused = world.gateway.set_mapping(world.now, unreserved, host);
+    assert!(
+        refused.is_err(),
+        "only the reserved range holds static entries"
+    );
+    world.gateway.set_mapping(world.now, address, host).unwrap();
+    world.pass(core::time::Duration::from_secs(48 * 3600));
+    assert!(world.store.mappings().eq([(address, host)]));
+    assert_eq!(world.resolve(NAME), Some(address.into()));
+    let to = SocketAddr::new(address.into(), 7);
+    echo(&mut world, socket(CLIENT), to, socket("[2001:db8::80]:7"));
+    world.pass(core::time::Duration::from_secs(48 * 3600));
+    assert_eq!(world.gateway.mappings().count(), 1);
+    // Also of the other replica, which asks the store.
+    let mut other = World::with_plan(&plan("reserved-static"), 9);
+    other.store = world.store.clone();
+    let packet = segment(socket(CLIENT), (address, 80).into(), TCP_SYN);
+    let _ = other.arrive(Side::Inside, &packet);
+    assert_eq!(other.only(Side::Outside).destination, ip(HOST));
+    // Until it is removed.
+    assert_eq!(world.gateway.remove_mapping(world.now, address), Some(host));
+    world.pass(core::time::Duration::from_secs(120));
+    let packet = segment(socket(CLIENT), (address, 80).into(), TCP_SYN);
+    let _ = world.arrive(Side::Inside, &packet);
+    let refusal = world.only(Side::Inside);
+    assert_eq!(error(&refusal).0, 3);
+}

@@ -127,6 +127,11 @@ impl Pod {
         }
     }
 
+    fn only_resolves(&self) -> bool {
+        let errand = self.errands.get(self.current);
+        errand.is_some_and(|errand| errand.act == Act::Resolve)
+    }
+
     /// An attempt is over: the next one, or the next errand.
     fn end(&mut self, now: Duration, outcome: Result<(), Failure>) {
         if let Err(failure) = outcome {
@@ -155,6 +160,10 @@ impl App for Pod {
                 Stage::Waiting(at) if *at <= now => self.start(now, stack),
                 Stage::Lookup(lookup) => match lookup.poll(now, stack, &mut self.log) {
                     Progress::Ended(Ok(address)) => self.act(now, address, stack),
+                    // An answer without an address is one.
+                    Progress::Ended(Err(Failure::NoAddress)) if self.only_resolves() => {
+                        self.end(now, Ok(()));
+                    }
                     Progress::Ended(Err(failure)) => self.end(now, Err(failure)),
                     Progress::Pending => return,
                 },

@@ -1,19 +1,21 @@
+//! Where smoltcp meets packets that come from, and go to, somewhere else than a device.
+
 use alloc::collections::VecDeque;
 
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::Instant;
 
-/// The network device of a host: two queues of packets.
+/// A network device for smoltcp: two queues of packets.
 #[derive(Debug, Default)]
-pub(super) struct Wire {
-    pub(super) received: VecDeque<Vec<u8>>,
-    pub(super) sent: VecDeque<Vec<u8>>,
-    pub(super) mtu: usize,
+pub(crate) struct Wire {
+    pub(crate) received: VecDeque<Vec<u8>>,
+    pub(crate) sent: VecDeque<Vec<u8>>,
+    pub(crate) mtu: usize,
 }
 
-pub(super) struct Received(Vec<u8>);
+pub(crate) struct Received(Vec<u8>);
 
-pub(super) struct Sending<'a>(&'a mut VecDeque<Vec<u8>>);
+pub(crate) struct Sending<'a>(&'a mut VecDeque<Vec<u8>>);
 
 impl Device for Wire {
     type RxToken<'a> = Received;

@@ -1,0 +1,353 @@
+//! TCP connections that end at the gateway, by smoltcp: those of DNS clients, whatever address they
+//! asked (any-IP), and those to name servers.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::ops::RangeInclusive;
+use core::time::Duration;
+
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
+use smoltcp::socket::tcp;
+use smoltcp::time::Instant;
+use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint};
+
+use crate::classify::DNS_PORT;
+use crate::wire::Wire;
+
+/// Sockets that wait for a client, refilled at once.
+const LISTENERS: usize = 64;
+
+/// Clients' connections at a time, in all and of one address (RFC 7766 §6.2.2 asks for limits).
+const CLIENTS: usize = 512;
+const CLIENTS_PER_ADDRESS: usize = 16;
+
+/// Bytes that a socket buffers: queries are short, replies may be 64 KiB and are sent bit by bit.
+const RECEIVE_BUFFER: usize = 4096;
+const SEND_BUFFER: usize = 16 * 1024;
+
+/// A connection without a sign of life from its peer ends after this time.
+const TIMEOUT: smoltcp::time::Duration = smoltcp::time::Duration::from_secs(30);
+
+/// RFC 6335 §6.
+const EPHEMERAL: RangeInclusive<u16> = 49152..=65535;
+
+/// Addresses for a stack that has none of a family (RFC 7335 §4, RFC 6666 §3): replies bear the
+/// address that was asked.
+const DUMMY_IPV4: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 1);
+const DUMMY_IPV6: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1);
+
+/// Names a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Connection(pub(crate) u64);
+
+/// What happened to a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SocketEvent {
+    /// A client has connected to an address that it takes for a name server.
+    Accepted {
+        connection: Connection,
+        client: SocketAddr,
+        local: SocketAddr,
+    },
+    /// A connection to a name server stands.
+    Open { connection: Connection },
+    /// Bytes came.
+    Bytes {
+        connection: Connection,
+        bytes: Vec<u8>,
+    },
+    /// It is over, and its name is dead.
+    Closed { connection: Connection },
+}
+
+struct Socket {
+    handle: SocketHandle,
+    peer: SocketAddr,
+    is_client: bool,
+    /// It has been told that it stands.
+    is_open: bool,
+    /// Nothing is sent after what is queued.
+    closing: bool,
+    output: VecDeque<u8>,
+}
+
+/// The stack, without a device: packets are handed in and out.
+pub(crate) struct Sockets {
+    interface: Interface,
+    wire: Wire,
+    set: SocketSet<'static>,
+    listeners: Vec<SocketHandle>,
+    connections: BTreeMap<Connection, Socket>,
+    last: u64,
+    events: VecDeque<SocketEvent>,
+    rng: ChaCha12Rng,
+    now: Instant,
+    timeout_at: Option<Duration>,
+}
+
+impl core::fmt::Debug for Sockets {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Sockets")
+            .field("connections", &self.connections.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sockets {
+    /// A stack with the gateway's own addresses.
+    pub(crate) fn new(own: &[IpAddr], mtu: usize, seed: [u8; 32]) -> Self {
+        let mut rng = ChaCha12Rng::from_seed(seed);
+        let mut wire = Wire {
+            mtu,
+            ..Wire::default()
+        };
+        let mut config = Config::new(HardwareAddress::Ip);
+        config.random_seed = rng.next_u64();
+        let mut interface = Interface::new(config, &mut wire, Instant::ZERO);
+        let of = |ipv4: bool| own.iter().copied().find(|own| own.is_ipv4() == ipv4);
+        let ipv4 = match of(true) {
+            Some(IpAddr::V4(address)) => address,
+            _ => DUMMY_IPV4,
+        };
+        let ipv6 = match of(false) {
+            Some(IpAddr::V6(address)) => address,
+            _ => DUMMY_IPV6,
+        };
+        let mut addresses = vec![IpAddr::V4(ipv4), IpAddr::V6(ipv6)];
+        addresses.extend(own.iter().filter(|own| **own != ipv4 && **own != ipv6));
+        interface.update_ip_addrs(|list| {
+            for address in addresses {
+                let length = if address.is_ipv4() { 32 } else { 128 };
+                // The list holds eight, of which a replica has four.
+                if list.push(IpCidr::new(address.into(), length)).is_err() {
+                    break;
+                }
+            }
+        });
+        // A packet to any address is ours if its route leads to ourselves.
+        interface.set_any_ip(true);
+        let routes = interface.routes_mut();
+        let _ = routes.add_default_ipv4_route(ipv4);
+        let _ = routes.add_default_ipv6_route(ipv6);
+        let mut sockets = Self {
+            interface,
+            wire,
+            set: SocketSet::new(Vec::new()),
+            listeners: Vec::new(),
+            connections: BTreeMap::new(),
+            last: 0,
+            events: VecDeque::new(),
+            rng,
+            now: Instant::ZERO,
+            timeout_at: None,
+        };
+        sockets.refill();
+        sockets
+    }
+
+    /// A packet to one of the connections, or to port 53.
+    pub(crate) fn handle_packet(&mut self, now: Duration, packet: &[u8]) {
+        self.wire.received.push_back(packet.to_vec());
+        self.run(now);
+    }
+
+    /// The next packet to send.
+    pub(crate) fn poll_packet(&mut self) -> Option<Vec<u8>> {
+        self.wire.sent.pop_front()
+    }
+
+    /// Whether there is one.
+    pub(crate) fn has_packet(&self) -> bool {
+        !self.wire.sent.is_empty()
+    }
+
+    /// Opens a connection from one of the gateway's own addresses.
+    pub(crate) fn connect(
+        &mut self,
+        now: Duration,
+        from: IpAddr,
+        to: SocketAddr,
+    ) -> Option<Connection> {
+        let mut socket = socket();
+        let span = u32::from(EPHEMERAL.end() - EPHEMERAL.start());
+        let drawn = self.rng.next_u32() % (span + 1);
+        let port = EPHEMERAL
+            .start()
+            .saturating_add(u16::try_from(drawn).unwrap_or(0));
+        let from = IpEndpoint::new(from.into(), port);
+        let context = self.interface.context();
+        socket.connect(context, IpEndpoint::from(to), from).ok()?;
+        let handle = self.set.add(socket);
+        let connection = self.add(handle, to, false);
+        self.run(now);
+        Some(connection)
+    }
+
+    /// Queues bytes to be sent; whoever sends bounds them.
+    pub(crate) fn send(&mut self, now: Duration, connection: Connection, bytes: &[u8]) {
+        if let Some(socket) = self.connections.get_mut(&connection) {
+            socket.output.extend(bytes);
+            self.run(now);
+        }
+    }
+
+    /// Closes a connection after what is queued.
+    pub(crate) fn close(&mut self, now: Duration, connection: Connection) {
+        if let Some(socket) = self.connections.get_mut(&connection) {
+            socket.closing = true;
+            self.run(now);
+        }
+    }
+
+    /// What happened, oldest first.
+    pub(crate) fn poll_event(&mut self) -> Option<SocketEvent> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub(crate) fn poll_timeout(&self) -> Option<Duration> {
+        self.timeout_at
+    }
+
+    /// Lets time pass.
+    pub(crate) fn handle_timeout(&mut self, now: Duration) {
+        if self.timeout_at.is_some_and(|at| at <= now) {
+            self.run(now);
+        }
+    }
+
+    fn run(&mut self, now: Duration) {
+        let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
+        self.now = Instant::from_micros(micros);
+        self.interface.poll(self.now, &mut self.wire, &mut self.set);
+        self.accept();
+        let connections: Vec<Connection> = self.connections.keys().copied().collect();
+        for connection in connections {
+            self.serve(connection);
+        }
+        self.interface.poll(self.now, &mut self.wire, &mut self.set);
+        let at = self.interface.poll_at(self.now, &self.set);
+        self.timeout_at =
+            at.map(|at| Duration::from_micros(u64::try_from(at.total_micros()).unwrap_or(0)));
+    }
+
+    /// Listeners that have a peer become connections.
+    fn accept(&mut self) {
+        let (waiting, taken) =
+            core::mem::take(&mut self.listeners)
+                .into_iter()
+                .partition(|handle| {
+                    let socket = self.set.get::<tcp::Socket<'_>>(*handle);
+                    matches!(socket.state(), tcp::State::Listen | tcp::State::SynReceived)
+                });
+        self.listeners = waiting;
+        let taken: Vec<SocketHandle> = taken;
+        for handle in taken {
+            let socket = self.set.get_mut::<tcp::Socket<'_>>(handle);
+            let ends = socket.remote_endpoint().zip(socket.local_endpoint());
+            let Some((client, local)) = ends.map(|(one, other)| (end(one), end(other))) else {
+                self.set.remove(handle);
+                continue;
+            };
+            let of_client = |socket: &&Socket| socket.is_client && socket.peer.ip() == client.ip();
+            let clients = self.connections.values().filter(|socket| socket.is_client);
+            let full = clients.count() >= CLIENTS;
+            if full || self.connections.values().filter(of_client).count() >= CLIENTS_PER_ADDRESS {
+                socket.abort();
+                self.interface.poll(self.now, &mut self.wire, &mut self.set);
+                self.set.remove(handle);
+                continue;
+            }
+            let connection = self.add(handle, client, true);
+            self.events.push_back(SocketEvent::Accepted {
+                connection,
+                client,
+                local,
+            });
+        }
+        self.refill();
+    }
+
+    fn refill(&mut self) {
+        // A listener that is half open counts: a flood of SYNs must not grow the set.
+        while self.listeners.len() < LISTENERS {
+            let mut socket = socket();
+            if socket.listen(DNS_PORT).is_err() {
+                return;
+            }
+            self.listeners.push(self.set.add(socket));
+        }
+    }
+
+    fn add(&mut self, handle: SocketHandle, peer: SocketAddr, is_client: bool) -> Connection {
+        self.last += 1;
+        let connection = Connection(self.last);
+        let socket = Socket {
+            handle,
+            peer,
+            is_client,
+            is_open: is_client,
+            closing: false,
+            output: VecDeque::new(),
+        };
+        self.connections.insert(connection, socket);
+        connection
+    }
+
+    /// Moves bytes between a socket and whoever uses it.
+    fn serve(&mut self, connection: Connection) {
+        let Some(own) = self.connections.get_mut(&connection) else {
+            return;
+        };
+        let socket = self.set.get_mut::<tcp::Socket<'_>>(own.handle);
+        if !own.is_open && socket.may_send() {
+            own.is_open = true;
+            self.events.push_back(SocketEvent::Open { connection });
+        }
+        let mut bytes = Vec::new();
+        while socket.can_recv() {
+            let taken = socket.recv(|data| {
+                bytes.extend_from_slice(data);
+                (data.len(), ())
+            });
+            if taken.is_err() {
+                break;
+            }
+        }
+        if !bytes.is_empty() {
+            self.events
+                .push_back(SocketEvent::Bytes { connection, bytes });
+        }
+        while !own.output.is_empty() && socket.can_send() {
+            let (first, _) = own.output.as_slices();
+            match socket.send_slice(first) {
+                Ok(sent) if sent > 0 => drop(own.output.drain(..sent)),
+                Ok(_) | Err(_) => break,
+            }
+        }
+        let peer_is_done = !socket.may_recv() && own.is_open && !socket.can_recv();
+        if own.output.is_empty() && (own.closing || peer_is_done) {
+            socket.close();
+        }
+        let over = matches!(socket.state(), tcp::State::Closed | tcp::State::TimeWait);
+        if over {
+            self.set.remove(own.handle);
+            self.connections.remove(&connection);
+            self.events.push_back(SocketEvent::Closed { connection });
+        }
+    }
+}
+
+fn socket() -> tcp::Socket<'static> {
+    let buffer = |bytes: usize| tcp::SocketBuffer::new(vec![0; bytes]);
+    let mut socket = tcp::Socket::new(buffer(RECEIVE_BUFFER), buffer(SEND_BUFFER));
+    socket.set_timeout(Some(TIMEOUT));
+    socket.set_nagle_enabled(false);
+    socket
+}
+
+fn end(endpoint: IpEndpoint) -> SocketAddr {
+    SocketAddr::new(endpoint.addr.into(), endpoint.port)
+}
