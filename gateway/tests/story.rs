@@ -138,6 +138,21 @@ fn demo_plays_under_the_users_own_resources() {
 }
 
 #[test]
+fn demo_plays_one_act_or_all() {
+    let acts = |arguments: &[&str]| -> Vec<String> {
+        let output = demo(arguments);
+        assert_eq!(output.status.code(), Some(0));
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let acts = told["acts"].as_array().unwrap().iter();
+        acts.map(|act| act["act"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(acts(&["--json", "--act", "mixed"]), ["mixed"]);
+    let all = ["dns-nat46", "automap", "reserved-static", "mixed"];
+    assert_eq!(acts(&["--json"]), all);
+}
+
+#[test]
 fn demo_exits_2_where_there_is_no_dns46() {
     let output = demo(&["--config", &set("automap")]);
     assert_eq!(output.status.code(), Some(2));

@@ -32,7 +32,7 @@ use crate::sim::{LinkConfig, Stalled};
 
 pub use cast::Cast;
 pub use fault::Fault;
-pub use report::{Moment, Report, Told};
+pub use report::{Moment, Report, Told, comment};
 pub use scene::Scene;
 pub use stage::Stage;
 pub use tour::{Tour, Travelled};

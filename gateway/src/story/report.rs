@@ -114,18 +114,18 @@ impl Report {
         });
         failures.min_by_key(|(stage, _)| *stage)
     }
+}
 
-    /// What a packet has to do with mappings, for the comments of a capture.
-    #[must_use]
-    pub fn comment(&self, frame: &Frame) -> Option<String> {
-        let packet = sim::Parsed::new(&frame.bytes).ok()?;
-        let ends = [packet.source, packet.destination];
-        let is_one = |(address, host): &&(Ipv4Addr, Ipv6Addr)| {
-            ends.contains(&IpAddr::V4(*address)) || ends.contains(&IpAddr::V6(*host))
-        };
-        let (address, host) = self.mapped.iter().find(is_one)?;
-        Some(format!("{address} stands for {host}"))
-    }
+/// What a packet has to do with mappings, for the comments of a capture.
+#[must_use]
+pub fn comment(mapped: &[(Ipv4Addr, Ipv6Addr)], frame: &Frame) -> Option<String> {
+    let packet = sim::Parsed::new(&frame.bytes).ok()?;
+    let ends = [packet.source, packet.destination];
+    let is_one = |(address, host): &&(Ipv4Addr, Ipv6Addr)| {
+        ends.contains(&IpAddr::V4(*address)) || ends.contains(&IpAddr::V6(*host))
+    };
+    let (address, host) = mapped.iter().find(is_one)?;
+    Some(format!("{address} stands for {host}"))
 }
 
 impl Told {

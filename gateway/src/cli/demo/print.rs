@@ -4,8 +4,11 @@ use core::fmt::Display;
 use std::io::{self, Write};
 
 use egress_config::Plan;
-use egress_gateway::story::{Moment, Report, Told};
+use egress_gateway::story::{Moment, Report, Told, Tour};
 use serde_json::{Value, json};
+
+use super::Played;
+use super::acts::Act;
 
 /// Escape sequences, or nothing.
 struct Colours {
@@ -35,12 +38,73 @@ impl Colours {
 
 pub(super) fn text(
     out: &mut impl Write,
-    plan: &Plan,
     seed: u64,
-    report: &Report,
+    played: &Played,
     colour: bool,
 ) -> io::Result<()> {
     let colours = if colour { &Colours::ON } else { &Colours::OFF };
+    if let Some((plan, report)) = &played.story {
+        story(out, plan, seed, report, colours)?;
+    }
+    for (act, tour) in &played.tours {
+        tour_of(out, *act, tour, colours)?;
+    }
+    let (packets, time) = played.size();
+    let seconds = time.as_secs_f64();
+    let trips: usize = played.tours.iter().map(|(_, tour)| tour.trips.len()).sum();
+    let also = match (trips, played.story.is_some()) {
+        (0, _) => "The whole story happened".to_owned(),
+        (_, true) => format!("The whole story happened, and {trips} other trips succeeded"),
+        (_, false) => format!("{trips} trips succeeded"),
+    };
+    match played.failed() {
+        None => writeln!(
+            out,
+            "\n{}{also}{}: {packets} packets, {seconds:.1} s of virtual time.",
+            colours.good, colours.plain
+        ),
+        Some(why) => writeln!(
+            out,
+            "\n{}Failed{}: {why} ({packets} packets, {seconds:.1} s of virtual time)",
+            colours.bad, colours.plain
+        ),
+    }
+}
+
+/// An act that is made of trips.
+fn tour_of(out: &mut impl Write, act: Act, tour: &Tour, colours: &Colours) -> io::Result<()> {
+    writeln!(
+        out,
+        "\nact {}: {} ({} packets, {:.0} s)\n",
+        act.name(),
+        act.shows(),
+        tour.capture.frames.len(),
+        tour.ended_at.as_secs_f64()
+    )?;
+    for trip in &tour.trips {
+        let (mark, style) = match trip.outcome {
+            Ok(()) => ("ok", colours.good),
+            Err(_) => ("failed", colours.bad),
+        };
+        writeln!(out, "  {style}{mark:<7}{}{}", colours.plain, trip.title)?;
+        for Moment { at, text } in &trip.moments {
+            let at = at.map_or_else(String::new, |at| format!("{:.4} s", at.as_secs_f64()));
+            writeln!(out, "{}{at:>16}{}  {text}", colours.faint, colours.plain)?;
+        }
+        if let Err(why) = &trip.outcome {
+            writeln!(out, "{:>16}  {}{why}{}", "", colours.bad, colours.plain)?;
+        }
+    }
+    Ok(())
+}
+
+fn story(
+    out: &mut impl Write,
+    plan: &Plan,
+    seed: u64,
+    report: &Report,
+    colours: &Colours,
+) -> io::Result<()> {
     head(out, plan, seed, report)?;
     for (pod, name) in ["pod-a", "pod-b"].into_iter().enumerate() {
         let (address, wanted) = (report.cast.pods[pod], &report.cast.names[pod]);
@@ -88,23 +152,7 @@ pub(super) fn text(
         out,
         &["what", "count"],
         rows.map(|(name, count)| vec![(*name).to_owned(), count.to_string()]),
-    )?;
-
-    let (packets, seconds) = (report.capture.frames.len(), report.ended_at.as_secs_f64());
-    match report.failed() {
-        None => writeln!(
-            out,
-            "\n{}The whole story happened{}: {packets} packets, {seconds:.1} s of virtual time.",
-            colours.good, colours.plain
-        ),
-        Some((stage, _)) => writeln!(
-            out,
-            "\n{}The story failed at stage `{}`{}: {packets} packets, {seconds:.1} s of virtual time.",
-            colours.bad,
-            stage.name(),
-            colours.plain
-        ),
-    }
+    )
 }
 
 /// Who plays, and where.
@@ -211,12 +259,42 @@ fn table(
     Ok(())
 }
 
-pub(super) fn json(
-    out: &mut impl Write,
-    plan: &Plan,
-    seed: u64,
-    report: &Report,
-) -> io::Result<()> {
+pub(super) fn json(out: &mut impl Write, seed: u64, played: &Played) -> io::Result<()> {
+    let (packets, time) = played.size();
+    let mut value = json!({
+        "seed": seed,
+        "succeeded": played.failed().is_none(),
+        "reason": played.failed(),
+        "acts": played.tours.iter().map(tour_value).collect::<Vec<_>>(),
+        "packets": packets,
+        "virtual_seconds": time.as_secs_f64(),
+    });
+    if let (Some((plan, report)), Value::Object(all)) = (&played.story, &mut value)
+        && let Value::Object(story) = story_value(plan, report)
+    {
+        all.extend(story);
+    }
+    writeln!(out, "{value:#}")
+}
+
+fn tour_value((act, tour): &(Act, Tour)) -> Value {
+    let trips = tour.trips.iter().map(|trip| {
+        json!({
+            "title": trip.title,
+            "succeeded": trip.outcome.is_ok(),
+            "reason": trip.outcome.as_ref().err(),
+            "moments": moments(&trip.moments),
+        })
+    });
+    json!({
+        "act": act.name(),
+        "trips": trips.collect::<Vec<_>>(),
+        "packets": tour.capture.frames.len(),
+        "virtual_seconds": tour.ended_at.as_secs_f64(),
+    })
+}
+
+fn story_value(plan: &Plan, report: &Report) -> Value {
     let failed = report.failed();
     let counts = |rows: &[(&'static str, u64)]| -> Value {
         rows.iter()
@@ -241,38 +319,36 @@ pub(super) fn json(
             "sessions": mapping.sessions,
         })
     });
-    let value = json!({
+    json!({
         "egress": plan.egress,
         "replica": plan.replica,
-        "seed": seed,
-        "succeeded": failed.is_none(),
         "failed_stage": failed.map(|(stage, _)| stage.name()),
-        "reason": failed.map(|(_, why)| why),
         "stages": report.told.iter().map(told).collect::<Vec<_>>(),
         "virtual_server_stat": counts(&report.virtual_servers),
         "mappings": mappings.collect::<Vec<_>>(),
         "sessions": sessions.collect::<Vec<_>>(),
         "cache": counts(&report.cache),
-        "packets": report.capture.frames.len(),
-        "virtual_seconds": report.ended_at.as_secs_f64(),
-    });
-    writeln!(out, "{value:#}")
+    })
 }
 
 fn told(told: &Told) -> Value {
-    let moments = told.moments.iter().map(|moment| {
-        json!({
-            "at_seconds": moment.at.map(|at| at.as_secs_f64()),
-            "text": moment.text,
-        })
-    });
     json!({
         "stage": told.stage.name(),
         "pod": told.pod.map(|pod| ["pod-a", "pod-b"][pod]),
         "succeeded": told.outcome.is_ok(),
         "reason": told.outcome.as_ref().err(),
-        "moments": moments.collect::<Vec<_>>(),
+        "moments": moments(&told.moments),
     })
+}
+
+fn moments(moments: &[Moment]) -> Vec<Value> {
+    let values = moments.iter().map(|moment| {
+        json!({
+            "at_seconds": moment.at.map(|at| at.as_secs_f64()),
+            "text": moment.text,
+        })
+    });
+    values.collect()
 }
 
 fn text_of(value: impl Display) -> String {
