@@ -441,3 +441,48 @@ fn pings_to_others_than_self_ips_are_no_business_of_the_gateway() {
     );
     assert_eq!(world.dropped(Side::Outside, &ping), DropReason::NoSession);
 }
+
+#[test]
+fn fragments_that_overlap_are_refused() {
+    let (mut world, address) = mapped("mixed");
+    let whole = craft::udp(socket(CLIENT), (address, 7).into(), &[0; 4000]);
+    let pieces = fragment(&whole, 1000, 9);
+    let _ = world.arrive(Side::Inside, &pieces[0]);
+    let _ = world.arrive(Side::Inside, &pieces[1]);
+    // RFC 5722 §4: the same place again, with other bytes around it.
+    let mut overlapping = fragment(&whole, 600, 9).remove(2);
+    assert_eq!(overlapping[4..6], pieces[1][4..6], "one identification");
+    let last = overlapping.len() - 1;
+    overlapping[last] ^= 1;
+    world.sent.clear();
+    let reason = world.dropped(Side::Inside, &overlapping);
+    assert!(matches!(reason, DropReason::Fragment(_)), "{reason:?}");
+}
+
+#[test]
+fn a_query_in_fragments_is_dropped() {
+    let mut world = World::new("dns-nat46");
+    let query = craft::udp(socket(CLIENT), socket(RESOLVER), &[0; 1400]);
+    let pieces = fragment(&query, 1000, 9);
+    assert_eq!(world.dropped(Side::Inside, &pieces[0]), DropReason::NotUdp);
+}
+
+#[test]
+fn what_no_packet_may_be_is_not_translated() {
+    let (mut world, address) = mapped("mixed");
+    // A fragment of an ICMP message: its checksum covers the whole (RFC 7915 §1.2).
+    let ping = craft::echo(EchoKind::Request, ip(POD), address, 5, 6, &[0; 2000]);
+    let pieces = fragment(&ping, 1000, 9);
+    let reason = world.dropped(Side::Inside, &pieces[0]);
+    assert_eq!(
+        reason,
+        DropReason::Translation(nat46::DropReason::FragmentedIcmp)
+    );
+}
+
+#[test]
+fn a_stranger_to_an_address_that_is_not_served_outside_is_dropped() {
+    let mut world = World::new("mixed");
+    let packet = craft::udp(socket(STRANGER), socket("10.46.0.5:7"), b"x");
+    assert_eq!(world.dropped(Side::Outside, &packet), DropReason::NotInside);
+}

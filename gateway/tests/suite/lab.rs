@@ -7,8 +7,8 @@ use egress_config::{Plan, Snat};
 use egress_gateway::Gateway;
 use egress_gateway::sim::{
     App, Body, EchoServer, Errand, GatewayNode, Host, HostConfig, INSIDE, LinkConfig, Manners,
-    NameServer, Net, NodeId, OUTSIDE, Pod, SegmentId, SharedStore, Target, Transport, WebServer,
-    Zone,
+    NameServer, Net, NodeId, OUTSIDE, Pod, Router, RouterInterface, SegmentId, SharedStore, Target,
+    Transport, WebServer, Zone,
 };
 use ipnet::IpNet;
 
@@ -24,6 +24,11 @@ pub(crate) const ECHO: u16 = 7;
 pub(crate) const HOST6: &str = "2001:db8:46:1::80";
 pub(crate) const HOST4: &str = "203.0.113.80";
 
+/// A router between the gateway and the hosts, of this MTU on its far side.
+pub(crate) fn behind_a_router(plan: &Plan, mtu: usize, seed: u64) -> Lab {
+    Lab::build(plan, LinkConfig::clean(), seed, Some(mtu))
+}
+
 pub(crate) struct Lab {
     pub(crate) net: Net,
     pub(crate) dns: NodeId<Host<NameServer>>,
@@ -33,14 +38,37 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new(plan: &Plan, link: LinkConfig, seed: u64) -> Self {
+        Self::build(plan, link, seed, None)
+    }
+
+    fn build(plan: &Plan, link: LinkConfig, seed: u64, mtu: Option<usize>) -> Self {
         let mut net = Net::new(seed);
         let inside = net.add_segment("inside", link.clone());
-        let outside = net.add_segment("outside", link);
+        let near = net.add_segment("outside", link.clone());
         let gateway = Gateway::new(plan, [seed as u8; 32]).unwrap();
         let gateway = net.add("gateway", GatewayNode::new(gateway, SharedStore::default()));
         let everything = ["0.0.0.0/0", "::/0"].map(|net| net.parse().unwrap());
         net.attach(inside, gateway, INSIDE, &everything);
-        net.attach(outside, gateway, OUTSIDE, &own(plan));
+        net.attach(near, gateway, OUTSIDE, &own(plan));
+        let outside = match mtu {
+            None => near,
+            Some(mtu) => {
+                let far = net.add_segment("far", link);
+                let interface = |addresses: &[&str], prefixes: Vec<IpNet>, mtu| RouterInterface {
+                    addresses: addresses.iter().map(|address| ip(address)).collect(),
+                    prefixes,
+                    mtu,
+                };
+                let router = Router::new(vec![
+                    interface(&["10.20.2.1", "2002::10:20:2:1"], own(plan), 1500),
+                    interface(&["203.0.113.1", "2001:db8:46::1"], everything.to_vec(), mtu),
+                ]);
+                let router = net.add("router", router);
+                net.attach(near, router, 0, &everything);
+                net.attach(far, router, 1, &everything);
+                far
+            }
+        };
         net.tap(gateway, INSIDE, "inside");
         net.tap(gateway, OUTSIDE, "outside");
         let zone = Zone::new("example", 300)

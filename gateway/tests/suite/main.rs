@@ -7,6 +7,7 @@ mod independent;
 mod lab;
 mod model;
 mod ownership;
+mod paths;
 mod property;
 mod streams;
 mod ways;
