@@ -3,6 +3,7 @@
 extern crate alloc;
 
 mod edges;
+mod hostile;
 mod independent;
 mod lab;
 mod model;
