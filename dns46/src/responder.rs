@@ -18,6 +18,12 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 /// Addresses of which that is remembered at a time.
 const UNKNOWN: usize = 1024;
 
+/// When a pair that the store did not forget is to be forgotten again.
+const FORGET_AGAIN: Duration = Duration::from_secs(30);
+
+/// Such pairs at a time; the store forgets the others at the next start.
+const UNFORGOTTEN: usize = 4096;
+
 /// DNS46 and DNS64 without I/O: replies in, made replies and store operations out.
 ///
 /// After every call that takes input, drain [`poll_store`](Self::poll_store) and
@@ -35,6 +41,8 @@ pub struct Dns46 {
     puts: BTreeMap<Ipv4Addr, (OperationId, Vec<Ticket>)>,
     gets: BTreeMap<Ipv4Addr, Ticket>,
     unknown: BTreeMap<Ipv4Addr, Duration>,
+    /// Pairs that the store should have forgotten, and when it is told again.
+    unforgotten: BTreeMap<Ipv4Addr, (Ipv6Addr, Duration)>,
     tickets: u64,
     events: VecDeque<Event>,
     stats: Stats,
@@ -154,6 +162,7 @@ impl Dns46 {
             puts: BTreeMap::new(),
             gets: BTreeMap::new(),
             unknown: BTreeMap::new(),
+            unforgotten: BTreeMap::new(),
             tickets: 0,
             events: VecDeque::new(),
             stats: Stats::default(),
@@ -382,7 +391,12 @@ impl Dns46 {
         }
         let table = self.table.as_ref().and_then(Table::poll_timeout);
         let store = self.operations.poll_timeout();
-        table.into_iter().chain(store).min()
+        let again = self
+            .unforgotten
+            .values()
+            .map(|(_, again_at)| *again_at)
+            .min();
+        table.into_iter().chain(store).chain(again).min()
     }
 
     /// Lets time pass; early or late calls do no harm.
@@ -394,6 +408,7 @@ impl Dns46 {
         while let Some(action) = self.operations.expire(now) {
             self.settle(now, action, StoreReply::Failed);
         }
+        self.forget_again(now);
         self.take_table_events(now);
     }
 
@@ -441,9 +456,32 @@ impl Dns46 {
             return;
         }
         let deadline_at = now.saturating_add(self.settings.store_deadline);
+        // What it stood for before must be forgotten first, or the store will not have it.
+        if let Some((before, _)) = self.unforgotten.remove(&address)
+            && before != host
+        {
+            let action = StoreAction::Delete {
+                address,
+                host: before,
+            };
+            self.operations.push(action, deadline_at);
+        }
         let action = StoreAction::Put { address, host };
         let id = self.operations.push(action, deadline_at);
         self.puts.insert(address, (id, Vec::from([ticket])));
+    }
+
+    fn forget_again(&mut self, now: Duration) {
+        let deadline_at = now.saturating_add(self.settings.store_deadline);
+        let operations = &mut self.operations;
+        self.unforgotten.retain(|address, (host, again_at)| {
+            let waits = *again_at > now;
+            if !waits {
+                let (address, host) = (*address, *host);
+                operations.push(StoreAction::Delete { address, host }, deadline_at);
+            }
+            waits
+        });
     }
 
     fn settle(&mut self, now: Duration, action: StoreAction, reply: StoreReply) {
@@ -453,8 +491,12 @@ impl Dns46 {
         match action {
             StoreAction::Put { address, host } => self.settle_put(now, address, host, reply),
             StoreAction::Get { address } => self.settle_get(now, address, reply),
-            // A pair that stays in the store is found and forgotten at the next start.
-            StoreAction::Delete { .. } => {}
+            StoreAction::Delete { address, host } => {
+                if reply == StoreReply::Failed && self.unforgotten.len() < UNFORGOTTEN {
+                    let again_at = now.saturating_add(FORGET_AGAIN);
+                    self.unforgotten.insert(address, (host, again_at));
+                }
+            }
         }
     }
 

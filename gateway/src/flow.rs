@@ -34,7 +34,14 @@ impl Gateway {
         };
         let Some(tuple) = tuple else {
             let reason = DropReason::NoBinding;
-            return self.refuse(now, reason, IcmpError::ProtocolUnreachable, packet, buf);
+            return self.refuse(
+                now,
+                Side::Inside,
+                reason,
+                IcmpError::ProtocolUnreachable,
+                packet,
+                buf,
+            );
         };
         let signal = tuple::signal(packet);
         let session = match self.snat.outbound(now, &tuple, signal) {
@@ -48,7 +55,7 @@ impl Gateway {
                     Err(None) => {
                         let reason = DropReason::Unmapped;
                         let error = IcmpError::HostUnreachable;
-                        return self.refuse(now, reason, error, packet, buf);
+                        return self.refuse(now, Side::Inside, reason, error, packet, buf);
                     }
                 };
                 let peer = TransportAddress::new(host, tuple.destination.port);
@@ -221,16 +228,21 @@ impl Gateway {
     ) -> Verdict {
         let links = self.links(side);
         let verdict = match self.recipes.get(session, side.into()) {
-            Some(recipe) => self.translator.apply(now, recipe, packet, links, buf),
+            Some(recipe) => self
+                .translators
+                .of(side)
+                .apply(now, recipe, packet, links, buf),
             None => {
                 let Some(known) = self.snat.session(session) else {
                     return Verdict::Drop(DropReason::NoSession);
                 };
                 let rewrite = tuple::rewrite(&known, side);
-                if let Some(recipe) = self.translator.recipe(packet, &rewrite) {
+                if let Some(recipe) = self.translators.of(side).recipe(packet, &rewrite) {
                     self.recipes.set(session, side.into(), recipe);
                 }
-                self.translator.rewrite(now, packet, &rewrite, links, buf)
+                self.translators
+                    .of(side)
+                    .rewrite(now, packet, &rewrite, links, buf)
             }
         };
         self.conclude(side, verdict, buf)
@@ -262,10 +274,20 @@ impl Gateway {
                     destination_port: ports.map_or(0, |ports| ports.destination_port),
                 };
                 let (source, destination) = (packet.source(), packet.destination());
-                self.translator
-                    .rewrite_error(now, packet, source, destination, &inner, links, buf)
+                self.translators.of(side).rewrite_error(
+                    now,
+                    packet,
+                    source,
+                    destination,
+                    &inner,
+                    links,
+                    buf,
+                )
             }
-            _ => self.translator.rewrite(now, packet, &rewrite, links, buf),
+            _ => self
+                .translators
+                .of(side)
+                .rewrite(now, packet, &rewrite, links, buf),
         };
         self.conclude(side, verdict, buf)
     }
@@ -292,9 +314,15 @@ impl Gateway {
         let destination = session.inside.source.address;
         let inner = tuple::quoted_rewrite(&session, Side::Outside);
         let links = self.links(Side::Outside);
-        let verdict =
-            self.translator
-                .rewrite_error(now, packet, source, destination, &inner, links, buf);
+        let verdict = self.translators.of(Side::Outside).rewrite_error(
+            now,
+            packet,
+            source,
+            destination,
+            &inner,
+            links,
+            buf,
+        );
         self.conclude(Side::Outside, verdict, buf)
     }
 
@@ -314,9 +342,15 @@ impl Gateway {
         let destination = session.outside.destination.address;
         let inner = tuple::quoted_rewrite(&session, Side::Inside);
         let links = self.links(Side::Inside);
-        let verdict =
-            self.translator
-                .rewrite_error(now, packet, source, destination, &inner, links, buf);
+        let verdict = self.translators.of(Side::Inside).rewrite_error(
+            now,
+            packet,
+            source,
+            destination,
+            &inner,
+            links,
+            buf,
+        );
         self.conclude(Side::Inside, verdict, buf)
     }
 
@@ -358,13 +392,27 @@ impl Gateway {
             Refused::NoAddress(_) => {
                 let (client, peer) = (tuple.source.address, tuple.destination.address);
                 self.tell(Event::NoSnatAddress { client, peer });
-                self.refuse(now, DropReason::NoSnatAddress, error, packet, buf)
+                self.refuse(
+                    now,
+                    Side::Inside,
+                    DropReason::NoSnatAddress,
+                    error,
+                    packet,
+                    buf,
+                )
             }
             // RFC 5508 REQ-8.
             Refused::PortsExhausted
             | Refused::Sessions
             | Refused::QuotaSessions
-            | Refused::QuotaPorts => self.refuse(now, DropReason::Refused(why), error, packet, buf),
+            | Refused::QuotaPorts => self.refuse(
+                now,
+                Side::Inside,
+                DropReason::Refused(why),
+                error,
+                packet,
+                buf,
+            ),
             _ => Verdict::Drop(DropReason::Refused(why)),
         }
     }
@@ -373,12 +421,17 @@ impl Gateway {
     pub(crate) fn refuse(
         &mut self,
         now: Duration,
+        side: Side,
         reason: DropReason,
         error: IcmpError,
         packet: &Packet,
         buf: &mut PacketBuf<'_>,
     ) -> Verdict {
-        match self.translator.reply_error(now, error, packet, buf) {
+        match self
+            .translators
+            .of(side)
+            .reply_error(now, error, packet, buf)
+        {
             nat46::Verdict::Reply(_) => {
                 self.stats.count_drops(&reason, 1);
                 Verdict::Reply

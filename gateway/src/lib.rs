@@ -37,14 +37,14 @@ use dnscache::Resolver;
 use egress_config::Plan;
 use nat46::packet::Packet;
 use nat46::packet::build::UDP_HEADROOM;
-use nat46::{HEADROOM, IcmpError, PacketBuf, Translator};
+use nat46::{HEADROOM, IcmpError, PacketBuf};
 use snatpool::{SessionId, SnatPool};
 
 use crate::arena::{Arena, Held, Leaving, Limits};
 use crate::classify::{Classifier, Way};
 use crate::clients::Clients;
 use crate::recipes::Recipes;
-use crate::setup::Parts;
+use crate::setup::{Parts, Translators};
 use crate::sockets::{Connection, Sockets};
 use crate::streams::Servers;
 
@@ -106,7 +106,7 @@ pub struct Gateway {
     classifier: Classifier,
     dns46: Dns46,
     snat: SnatPool,
-    translator: Translator,
+    translators: Translators,
     resolver: Option<Resolver>,
     sockets: Sockets,
     servers: Servers,
@@ -171,7 +171,7 @@ impl Gateway {
             classifier: parts.classifier,
             dns46: parts.dns46,
             snat: parts.snat,
-            translator: parts.translator,
+            translators: parts.translators,
             resolver: parts.resolver,
             sockets: parts.sockets,
             servers: Servers::default(),
@@ -264,11 +264,11 @@ impl Gateway {
             },
             Leaving::Unreachable(_) => {
                 let reason = DropReason::Unmapped;
-                self.refuse_held(now, reason, IcmpError::HostUnreachable, &mut buf)
+                self.refuse_held(now, side, reason, IcmpError::HostUnreachable, &mut buf)
             }
             Leaving::Unanswered(_) => {
                 let reason = DropReason::SynUnanswered;
-                self.refuse_held(now, reason, IcmpError::PortUnreachable, &mut buf)
+                self.refuse_held(now, side, reason, IcmpError::PortUnreachable, &mut buf)
             }
         };
         self.stats.count(&verdict);
@@ -282,12 +282,13 @@ impl Gateway {
     fn refuse_held(
         &mut self,
         now: Duration,
+        side: Side,
         reason: DropReason,
         error: IcmpError,
         buf: &mut PacketBuf<'_>,
     ) -> Verdict {
         match Packet::parse(buf.as_bytes()) {
-            Ok(packet) => self.refuse(now, reason, error, &packet, buf),
+            Ok(packet) => self.refuse(now, side, reason, error, &packet, buf),
             Err(error) => Verdict::Drop(DropReason::Malformed(error)),
         }
     }

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use snatpool::{Filter, Mapping, PoolConfig, PoolId, SnatPool};
 
-use crate::classify::Classifier;
+use crate::classify::{Classifier, Side};
 use crate::sockets::Sockets;
 
 /// The pool of pods' flows.
@@ -69,6 +69,24 @@ impl Options {
     }
 }
 
+/// A translator for the packets of each side, so that the errors that are sent back bear an address of
+/// that side.
+#[derive(Debug)]
+pub(crate) struct Translators {
+    inside: Translator,
+    outside: Translator,
+}
+
+impl Translators {
+    /// Of packets from this side.
+    pub(crate) fn of(&mut self, side: Side) -> &mut Translator {
+        match side {
+            Side::Inside => &mut self.inside,
+            Side::Outside => &mut self.outside,
+        }
+    }
+}
+
 /// The parts, as a plan and a seed make them.
 pub(crate) struct Parts {
     pub(crate) classifier: Classifier,
@@ -76,7 +94,7 @@ pub(crate) struct Parts {
     pub(crate) dns46: Dns46,
     pub(crate) resolver: Option<Resolver>,
     pub(crate) sockets: Sockets,
-    pub(crate) translator: Translator,
+    pub(crate) translators: Translators,
     pub(crate) inside_mtu: u32,
     pub(crate) outside_mtu: u32,
 }
@@ -113,17 +131,20 @@ impl Parts {
         // Both, because automap makes them share their addresses.
         let pools = vec![pool(&snat_addresses), pool(&plan.external_self_ips)];
         let snat = SnatPool::new(snatpool::Config::new(SESSIONS, pools), seeds())?;
-        let own = |ipv4: bool| {
-            let addresses = internal_self_ips.iter().chain(&plan.external_self_ips);
-            addresses.copied().find(|address| address.is_ipv4() == ipv4)
+        let mut translator = |own: &[IpAddr]| {
+            let mut config = nat46::Config::DEFAULT;
+            for address in own.iter().rev() {
+                match address {
+                    IpAddr::V4(address) => config.own_ipv4 = Some(*address),
+                    IpAddr::V6(address) => config.own_ipv6 = Some(*address),
+                }
+            }
+            Translator::new(config, seeds())
         };
-        let mut translation = nat46::Config::DEFAULT;
-        if let Some(IpAddr::V4(address)) = own(true) {
-            translation.own_ipv4 = Some(address);
-        }
-        if let Some(IpAddr::V6(address)) = own(false) {
-            translation.own_ipv6 = Some(address);
-        }
+        let translators = Translators {
+            inside: translator(&internal_self_ips),
+            outside: translator(&plan.external_self_ips),
+        };
         let inside_mtu = mtu(plan, true);
         let outside_mtu = mtu(plan, false);
         // Segments of either side fit both.
@@ -146,7 +167,7 @@ impl Parts {
             snat,
             dns46: dns46(plan, seeds())?,
             resolver: resolver(plan, seeds())?,
-            translator: Translator::new(translation, seeds()),
+            translators,
             inside_mtu,
             outside_mtu,
         })

@@ -62,7 +62,11 @@ impl Gateway {
     ) -> Verdict {
         let rewrite = tuple::rewrite(session, Side::Outside);
         let links = self.links(Side::Outside);
-        match self.translator.rewrite(now, packet, &rewrite, links, buf) {
+        match self
+            .translators
+            .of(Side::Outside)
+            .rewrite(now, packet, &rewrite, links, buf)
+        {
             nat46::Verdict::Forward => {
                 self.sockets.handle_packet(now, buf.as_bytes());
                 Verdict::Consumed
@@ -105,7 +109,8 @@ impl Gateway {
             let rewrite = tuple::rewrite(&session, Side::Inside);
             let links = self.links(Side::Inside);
             let verdict = self
-                .translator
+                .translators
+                .of(Side::Inside)
                 .rewrite(now, &packet, &rewrite, links, &mut buf);
             if verdict == nat46::Verdict::Forward {
                 return Some((Side::Outside, buf.range()));

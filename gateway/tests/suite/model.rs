@@ -100,6 +100,15 @@ impl Model {
         }
     }
 
+    /// Whether it can be said what an address stands for: not while one that nobody was told stands for
+    /// a host whose mapping could not be stored.
+    pub(crate) fn knows(&self, address: IpAddr) -> bool {
+        let IpAddr::V4(inside) = address else {
+            return true;
+        };
+        self.unstored.is_empty() || !self.is_in_subnet(inside) || self.host_of(address).is_some()
+    }
+
     /// A packet of a pod; `opens` unless it is TCP in the middle of a connection.
     pub(crate) fn out(
         &self,

@@ -228,3 +228,23 @@ fn packets_without_room_to_wait_are_dropped() {
     });
     assert!(verdicts.any(|verdict| verdict == Verdict::Drop(DropReason::NoRoom)));
 }
+
+#[test]
+fn regression_a_mapping_removed_while_the_store_was_away_does_not_come_back() {
+    let mut world = World::new("mixed").name(NAME, &[HOST]);
+    let address = world.resolve(NAME).expect("a mapped address");
+    let core::net::IpAddr::V4(mapped) = address else {
+        panic!("{address}");
+    };
+    world.store_is_quick = false;
+    world.gateway.remove_mapping(world.now, mapped);
+    world.pass(Duration::from_secs(3));
+    world.operations.clear();
+    world.store_is_quick = true;
+    assert_eq!(world.store.mappings().count(), 1, "nobody told the store");
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.store.mappings().count(), 0);
+    let packet = segment(socket(CLIENT), (address, 80).into(), TCP_SYN);
+    let _ = world.arrive(Side::Inside, &packet);
+    world.only(Side::Inside);
+}

@@ -187,6 +187,8 @@ impl Run {
                 };
                 self.send(Protocol::Udp, socket(from), to, true)
             }
+            // The store would be told later, and bring the mapping back till then.
+            Step::Remove { .. } if !self.model.store_is_up => Ok(()),
             Step::Remove { mapping } => {
                 let hosts: Vec<Ipv6Addr> = self.model.mapped.keys().copied().collect();
                 if let Some(host) = pick(&hosts, mapping) {
@@ -201,23 +203,25 @@ impl Run {
             Step::Store { up } => {
                 self.model.store_is_up = up;
                 self.world.store_is_quick = up;
-                if up {
-                    // What was asked while it was away is lost.
+                if up && !self.world.operations.is_empty() {
+                    // What was asked while it was away is lost; what it was to forget, it is told again.
                     self.world.operations.clear();
+                    return self.wait(Duration::from_secs(31));
                 }
                 Ok(())
             }
-            Step::Wait { milliseconds } => {
-                let time = Duration::from_millis(milliseconds.into());
-                self.waited += time;
-                if self.waited > Duration::from_secs(40) {
-                    return self.forget();
-                }
-                self.world.pass(time);
-                Ok(())
-            }
+            Step::Wait { milliseconds } => self.wait(Duration::from_millis(milliseconds.into())),
             Step::Forget => self.forget(),
         }
+    }
+
+    fn wait(&mut self, time: Duration) -> Result<(), TestCaseError> {
+        self.waited += time;
+        if self.waited > Duration::from_secs(40) {
+            return self.forget();
+        }
+        self.world.pass(time);
+        Ok(())
     }
 
     /// Longer than any session, hold or TTL.
@@ -284,7 +288,7 @@ impl Run {
         to: IpAddr,
         opens: bool,
     ) -> Result<(), TestCaseError> {
-        if from.is_ipv4() != to.is_ipv4() {
+        if from.is_ipv4() != to.is_ipv4() || !self.model.knows(to) {
             return Ok(());
         }
         let (packet, to, opens) = match protocol {
