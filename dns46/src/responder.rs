@@ -1,5 +1,7 @@
 //! The whole: mapping table, replies made from it, and the store that must know first.
 
+mod storing;
+
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,18 +13,6 @@ use crate::store::{OperationId, Operations, StoreAction, StoreOperation, StoreRe
 use crate::synthesis::{self, Exclusion, Made, Outcome};
 use crate::table::{Mapping, StaticError, Table};
 use crate::{Config, Event};
-
-/// For how long an address of which the store knows no host is not asked for again.
-const UNKNOWN_FOR: Duration = Duration::from_secs(1);
-
-/// Addresses of which that is remembered at a time.
-const UNKNOWN: usize = 1024;
-
-/// When a pair that the store did not forget is to be forgotten again.
-const FORGET_AGAIN: Duration = Duration::from_secs(30);
-
-/// Such pairs at a time; the store forgets the others at the next start.
-const UNFORGOTTEN: usize = 4096;
 
 /// DNS46 and DNS64 without I/O: replies in, made replies and store operations out.
 ///
@@ -447,113 +437,6 @@ impl Dns46 {
             }
             (policy::AAAA, policy::A, _, Some(prefix)) => synthesis::dns64(prefix, first, second),
             _ => Outcome::Malformed,
-        }
-    }
-
-    fn put(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr, ticket: Ticket) {
-        if let Some((_, tickets)) = self.puts.get_mut(&address) {
-            tickets.push(ticket);
-            return;
-        }
-        let deadline_at = now.saturating_add(self.settings.store_deadline);
-        // What it stood for before must be forgotten first, or the store will not have it.
-        if let Some((before, _)) = self.unforgotten.remove(&address)
-            && before != host
-        {
-            let action = StoreAction::Delete {
-                address,
-                host: before,
-            };
-            self.operations.push(action, deadline_at);
-        }
-        let action = StoreAction::Put { address, host };
-        let id = self.operations.push(action, deadline_at);
-        self.puts.insert(address, (id, Vec::from([ticket])));
-    }
-
-    fn forget_again(&mut self, now: Duration) {
-        let deadline_at = now.saturating_add(self.settings.store_deadline);
-        let operations = &mut self.operations;
-        self.unforgotten.retain(|address, (host, again_at)| {
-            let waits = *again_at > now;
-            if !waits {
-                let (address, host) = (*address, *host);
-                operations.push(StoreAction::Delete { address, host }, deadline_at);
-            }
-            waits
-        });
-    }
-
-    fn settle(&mut self, now: Duration, action: StoreAction, reply: StoreReply) {
-        if reply == StoreReply::Failed {
-            self.stats.store_failures += 1;
-        }
-        match action {
-            StoreAction::Put { address, host } => self.settle_put(now, address, host, reply),
-            StoreAction::Get { address } => self.settle_get(now, address, reply),
-            StoreAction::Delete { address, host } => {
-                if reply == StoreReply::Failed && self.unforgotten.len() < UNFORGOTTEN {
-                    let again_at = now.saturating_add(FORGET_AGAIN);
-                    self.unforgotten.insert(address, (host, again_at));
-                }
-            }
-        }
-    }
-
-    fn settle_put(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr, reply: StoreReply) {
-        let Some(table) = &mut self.table else {
-            return;
-        };
-        let stored = reply == StoreReply::Done;
-        if stored {
-            table.set_stored(address, host);
-        }
-        if let StoreReply::Conflict(_) = reply {
-            // Nobody has heard of our mapping yet: the store's stands, and is asked for when a packet
-            // needs it.
-            self.stats.store_conflicts += 1;
-            table.remove(now, address);
-        }
-        let Some((_, tickets)) = self.puts.remove(&address) else {
-            return;
-        };
-        for ticket in tickets {
-            let Some(waiting) = self.waiting.get_mut(&ticket) else {
-                continue;
-            };
-            waiting.missing = waiting.missing.saturating_sub(1);
-            let had_failed = waiting.failed;
-            waiting.failed |= !stored;
-            if !stored && !had_failed {
-                self.events.push_back(Event::StoreFailed { ticket });
-            } else if waiting.missing == 0 && !waiting.failed {
-                self.events.push_back(Event::Stored { ticket });
-            }
-        }
-    }
-
-    fn settle_get(&mut self, now: Duration, address: Ipv4Addr, reply: StoreReply) {
-        let Some(ticket) = self.gets.remove(&address) else {
-            return;
-        };
-        let Some(table) = &mut self.table else {
-            return;
-        };
-        let known = match reply {
-            StoreReply::Found(host) => table.adopt(now, address, host),
-            _ => table.lookup(address).is_some(),
-        };
-        if known {
-            self.events.push_back(Event::Known { ticket, address });
-            return;
-        }
-        self.events.push_back(Event::Unknown { ticket, address });
-        if self.unknown.len() >= UNKNOWN {
-            self.unknown.retain(|_, until| *until > now);
-        }
-        if self.unknown.len() < UNKNOWN {
-            self.unknown
-                .insert(address, now.saturating_add(UNKNOWN_FOR));
         }
     }
 

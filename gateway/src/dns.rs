@@ -33,7 +33,7 @@ impl Gateway {
                 ..
             } if packet.fragment().is_none() => (source_port, destination_port),
             Transport::Tcp { .. } if packet.fragment().is_none() => {
-                return self.client_segment(now, buf);
+                return self.client_segment(now, packet, buf);
             }
             _ => return Verdict::Drop(DropReason::NotUdp),
         };

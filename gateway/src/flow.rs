@@ -51,7 +51,7 @@ impl Gateway {
             _ => {
                 let host = match self.host(now, way, packet) {
                     Ok(host) => host,
-                    Err(Some(hold)) => return self.hold(now, hold, Side::Inside, buf),
+                    Err(Some(hold)) => return self.hold(now, hold, Side::Inside, packet, buf),
                     Err(None) => {
                         let reason = DropReason::Unmapped;
                         let error = IcmpError::HostUnreachable;
@@ -141,7 +141,7 @@ impl Gateway {
             }
             // Per flow, nobody outside gets in, nor an answer.
             Lookup::Hold(ticket) if self.holds_syns => {
-                return self.hold(now, Hold::Syn(ticket), Side::Outside, buf);
+                return self.hold(now, Hold::Syn(ticket), Side::Outside, packet, buf);
             }
             _ => {
                 let own = &self.classifier.external_self_ips;
@@ -203,13 +203,28 @@ impl Gateway {
         let (key, piece) = tuple::fragment(side, packet, fragment);
         match self.snat.later_fragment(now, &key, piece) {
             FragmentVerdict::Session(session) => self.translate(now, session, side, packet, buf),
-            FragmentVerdict::Hold(ticket) => self.hold(now, Hold::Fragment(ticket), side, buf),
+            FragmentVerdict::Hold(ticket) => {
+                self.hold(now, Hold::Fragment(ticket), side, packet, buf)
+            }
             FragmentVerdict::Refused(why) => Verdict::Drop(DropReason::Fragment(why)),
             _ => Verdict::Drop(DropReason::NoSession),
         }
     }
 
-    fn hold(&mut self, now: Duration, hold: Hold, side: Side, buf: &PacketBuf<'_>) -> Verdict {
+    /// Keeps a packet, whole: a device's metadata does not wait with it. A super-packet is not kept,
+    /// since it is many packets; its sender sends them again.
+    fn hold(
+        &mut self,
+        now: Duration,
+        hold: Hold,
+        side: Side,
+        packet: &Packet,
+        buf: &mut PacketBuf<'_>,
+    ) -> Verdict {
+        if buf.offload().segmentation.is_some() {
+            return Verdict::Drop(DropReason::NoRoom);
+        }
+        nat46::complete_checksum(packet, buf);
         if self.arena.hold(now, hold, side, buf.as_bytes()) {
             Verdict::Consumed
         } else {

@@ -12,6 +12,7 @@ impl Gateway {
         let Transport::IcmpQuery { request: true, .. } = packet.transport() else {
             return Verdict::Drop(DropReason::Unwanted);
         };
+        nat46::complete_checksum(packet, buf);
         match build::echo_reply(packet, buf.as_bytes_mut()) {
             Ok(()) => Verdict::Reply,
             Err(_) => Verdict::Drop(DropReason::Unwanted),

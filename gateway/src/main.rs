@@ -1,8 +1,9 @@
-//! The program: commands over resource files.
+//! The program: the gateway on a host, the demo, and commands over resource files.
 
 extern crate alloc;
 
 mod cli;
+mod host;
 
 use std::process::ExitCode;
 

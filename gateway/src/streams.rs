@@ -47,7 +47,13 @@ impl Servers {
 
 impl Gateway {
     /// A segment of a client, to port 53 of whatever address.
-    pub(crate) fn client_segment(&mut self, now: Duration, buf: &PacketBuf<'_>) -> Verdict {
+    pub(crate) fn client_segment(
+        &mut self,
+        now: Duration,
+        packet: &Packet,
+        buf: &mut PacketBuf<'_>,
+    ) -> Verdict {
+        nat46::complete_checksum(packet, buf);
         self.sockets.handle_packet(now, buf.as_bytes());
         Verdict::Consumed
     }
@@ -60,6 +66,7 @@ impl Gateway {
         packet: &Packet,
         buf: &mut PacketBuf<'_>,
     ) -> Verdict {
+        nat46::complete_checksum(packet, buf);
         let rewrite = tuple::rewrite(session, Side::Outside);
         let links = self.links(Side::Outside);
         match self

@@ -28,5 +28,5 @@ pub use buffer::{HEADROOM, PacketBuf};
 pub use config::{Config, ErrorRate, LowestIpv6Mtu, MssClamp, TrafficClass, UdpZero};
 pub use recipe::Recipe;
 pub use split::Pieces;
-pub use translate::Translator;
+pub use translate::{Translator, complete_checksum};
 pub use verdict::{DropReason, IcmpError, Links, Rewrite, Verdict};

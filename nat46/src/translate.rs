@@ -371,6 +371,14 @@ fn settle_offload(packet: &Packet, buf: &mut PacketBuf<'_>) -> Result<(), DropRe
     Ok(())
 }
 
+/// Completes the checksum that a device left partial, for whoever consumes the packet instead of passing
+/// it on, or keeps it. Offload metadata that does not fit the packet is left as it is.
+pub fn complete_checksum(packet: &Packet, buf: &mut PacketBuf<'_>) {
+    if matches_buffer(packet, buf) && settle_offload(packet, buf).is_ok() {
+        finish_checksum(packet, buf);
+    }
+}
+
 /// Completes a partial checksum, which `settle_offload` has found to be this packet's.
 fn finish_checksum(packet: &Packet, buf: &mut PacketBuf<'_>) {
     let offload = buf.offload();

@@ -7,6 +7,7 @@ mod diff;
 mod explain;
 mod plan;
 mod render;
+mod run;
 mod shell;
 
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ pub(crate) struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Demo(demo::Arguments),
+    Run(run::Arguments),
     Check(check::Arguments),
     Plan(plan::Arguments),
     Diff(diff::Arguments),
@@ -41,6 +43,7 @@ impl Cli {
     pub(crate) fn run(&self) -> ExitCode {
         match &self.command {
             Command::Demo(arguments) => demo::run(arguments),
+            Command::Run(arguments) => run::run(arguments),
             Command::Check(arguments) => check::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Diff(arguments) => diff::run(arguments),

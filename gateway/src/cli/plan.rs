@@ -44,6 +44,14 @@ impl Chosen {
             egress: None,
         }
     }
+
+    /// One replica of one F5SPKEgress.
+    pub(crate) const fn of(number: u32, egress: Option<String>) -> Self {
+        Self {
+            replica: Some(number),
+            egress,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

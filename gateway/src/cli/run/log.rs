@@ -1,0 +1,61 @@
+//! The log, and how events are told in it.
+
+use egress_gateway::Event;
+use tracing_subscriber::filter::LevelFilter;
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+pub(super) fn start(format: Format) {
+    let builder = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_max_level(LevelFilter::INFO);
+    match format {
+        Format::Text => builder
+            .with_ansi(super::super::render::colour(&std::io::stderr()))
+            .init(),
+        Format::Json => builder.json().init(),
+    }
+}
+
+/// Tells an event; mappings and flows only if `debug`.
+pub(super) fn tell(event: &Event, debug: bool) {
+    match event {
+        Event::UpstreamFailed { question } => {
+            tracing::warn!(name = %question.name, "no name server answered");
+        }
+        Event::NoSelfIp { server } => {
+            tracing::warn!(%server, "no self IP of the server's family");
+        }
+        Event::StoreFailed => {
+            tracing::error!("a mapping could not be kept; its answer was SERVFAIL")
+        }
+        Event::NoSnatAddress { client, peer } => {
+            tracing::warn!(%client, %peer, "no SNAT address of the family that the flow leaves in");
+        }
+        Event::Exhausted(exhausted) => tracing::error!("{exhausted}"),
+        Event::Mapped { address, host } if debug => {
+            tracing::info!(%address, %host, "[dns46] New DNS46 entry: {address} => {host}");
+        }
+        Event::Unmapped { address, host } if debug => {
+            tracing::info!(%address, %host, "[dns46] DNS46 entry ended: {address} => {host}");
+        }
+        Event::Opened {
+            inside, outside, ..
+        } if debug => tracing::info!(
+            "[nat46] NAT Added Src {{{} => {}}} , Dst{{{} => {}}}",
+            inside.source,
+            outside.source,
+            inside.destination,
+            outside.destination
+        ),
+        _ => {}
+    }
+}

@@ -1,0 +1,168 @@
+//! The journal: mappings in a file, so that what was answered outlives the process.
+//!
+//! A thread of its own commits: all operations that have come meanwhile share one commit, so that a
+//! burst costs few syncs and the data thread never waits.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use dns46::{OperationId, StoreAction, StoreOperation, StoreReply};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use rustix::event::EventfdFlags;
+
+/// IPv4 address to IPv6 host.
+const HOSTS: TableDefinition<'_, u32, u128> = TableDefinition::new("hosts");
+
+/// Operations that may share a commit.
+const BATCH: usize = 4096;
+
+/// Why there is no journal.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JournalError {
+    #[error(
+        "{path} cannot be used as journal: {error}. It was left as it is: move it away to start anew, or restore a copy"
+    )]
+    Open { path: String, error: String },
+    #[error("journal: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// The journal, as the data thread sees it.
+pub(crate) struct Journal {
+    operations: Sender<StoreOperation>,
+    replies: Receiver<(OperationId, StoreReply)>,
+    /// Readable while replies wait.
+    wake: OwnedFd,
+}
+
+impl Journal {
+    /// Opens or makes the file; gives what it holds.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<(Ipv4Addr, Ipv6Addr)>), JournalError> {
+        let told = |error: redb::Error| JournalError::Open {
+            path: path.display().to_string(),
+            error: error.to_string(),
+        };
+        let database = Database::create(path).map_err(|error| told(error.into()))?;
+        let held = load(&database).map_err(told)?;
+        let (operations, work) = channel::<StoreOperation>();
+        let (done, replies) = channel();
+        let wake = rustix::event::eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)
+            .map_err(io::Error::from)?;
+        let bell = wake.try_clone()?;
+        thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || {
+                while let Ok(first) = work.recv() {
+                    let batch = core::iter::once(first).chain(work.try_iter().take(BATCH - 1));
+                    let batch: Vec<StoreOperation> = batch.collect();
+                    for reply in commit(&database, &batch) {
+                        if done.send(reply).is_err() {
+                            return;
+                        }
+                    }
+                    let _ = rustix::io::write(&bell, &1_u64.to_ne_bytes());
+                }
+            })?;
+        let journal = Self {
+            operations,
+            replies,
+            wake,
+        };
+        Ok((journal, held))
+    }
+
+    /// Hands an operation to the thread. If that has gone, nothing replies, and the deadline passes.
+    pub(crate) fn submit(&self, operation: StoreOperation) {
+        let _ = self.operations.send(operation);
+    }
+
+    /// The next reply.
+    pub(crate) fn poll(&self) -> Option<(OperationId, StoreReply)> {
+        self.replies.try_recv().ok()
+    }
+
+    /// Takes note that replies were looked for.
+    pub(crate) fn hush(&self) {
+        let _ = rustix::io::read(&self.wake, &mut [0; 8]);
+    }
+}
+
+impl AsFd for Journal {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
+
+fn load(database: &Database) -> Result<Vec<(Ipv4Addr, Ipv6Addr)>, redb::Error> {
+    let write = database.begin_write()?;
+    write.open_table(HOSTS)?;
+    write.commit()?;
+    let read = database.begin_read()?;
+    let table = read.open_table(HOSTS)?;
+    let mut held = Vec::new();
+    for pair in table.iter()? {
+        let (address, host) = pair?;
+        held.push((
+            Ipv4Addr::from_bits(address.value()),
+            Ipv6Addr::from_bits(host.value()),
+        ));
+    }
+    Ok(held)
+}
+
+/// Does all operations in one commit; if that fails, none was done.
+fn commit(database: &Database, batch: &[StoreOperation]) -> Vec<(OperationId, StoreReply)> {
+    try_commit(database, batch).unwrap_or_else(|_| {
+        let failed = batch.iter();
+        failed
+            .map(|operation| (operation.id, StoreReply::Failed))
+            .collect()
+    })
+}
+
+fn try_commit(
+    database: &Database,
+    batch: &[StoreOperation],
+) -> Result<Vec<(OperationId, StoreReply)>, redb::Error> {
+    let write = database.begin_write()?;
+    let mut replies = Vec::with_capacity(batch.len());
+    {
+        let mut table = write.open_table(HOSTS)?;
+        for operation in batch {
+            let reply = match operation.action {
+                StoreAction::Put { address, host } => {
+                    let kept = table.get(address.to_bits())?.map(|kept| kept.value());
+                    match kept {
+                        Some(kept) if kept != host.to_bits() => {
+                            StoreReply::Conflict(Ipv6Addr::from_bits(kept))
+                        }
+                        Some(_) => StoreReply::Done,
+                        None => {
+                            table.insert(address.to_bits(), host.to_bits())?;
+                            StoreReply::Done
+                        }
+                    }
+                }
+                StoreAction::Get { address } => match table.get(address.to_bits())? {
+                    Some(host) => StoreReply::Found(Ipv6Addr::from_bits(host.value())),
+                    None => StoreReply::Absent,
+                },
+                StoreAction::Delete { address, host } => {
+                    let kept = table.get(address.to_bits())?.map(|kept| kept.value());
+                    if kept == Some(host.to_bits()) {
+                        table.remove(address.to_bits())?;
+                    }
+                    StoreReply::Done
+                }
+                _ => StoreReply::Failed,
+            };
+            replies.push((operation.id, reply));
+        }
+    }
+    write.commit()?;
+    Ok(replies)
+}

@@ -1,0 +1,6 @@
+//! What the gateway needs of a Linux host: devices, routes, settings, a journal.
+
+pub(crate) mod journal;
+pub(crate) mod network;
+pub(crate) mod sysctl;
+pub(crate) mod tun;

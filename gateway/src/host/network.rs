@@ -1,0 +1,424 @@
+//! Routes and rules that lead to the gateway, and neighbours that it is the proxy of.
+//!
+//! Two devices prove the side. What arrives on an inside interface is looked up in a table of our own,
+//! which leads to the inside device; the main table leads what is addressed to the gateway to the
+//! outside one. The devices vanish with the process, and their routes with them; the rest is taken
+//! down, or, after a life that ended without a chance to, taken down at the next start.
+
+use alloc::collections::BTreeMap;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::io;
+
+use egress_config::{Plan, Snat, VlanPlan};
+use futures_util::TryStreamExt;
+use ipnet::IpNet;
+use rtnetlink::packet_route::address::AddressAttribute;
+use rtnetlink::packet_route::link::LinkAttribute;
+use rtnetlink::packet_route::neighbour::{NeighbourFlags, NeighbourMessage};
+use rtnetlink::packet_route::route::{RouteMessage, RouteScope};
+use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
+use rtnetlink::{Handle, IpVersion, LinkUnspec, RouteMessageBuilder};
+use tokio::runtime::Runtime;
+
+use super::sysctl::Settings;
+
+/// Number of the table of replica 0.
+const TABLE: u32 = 46_000;
+
+/// Priority of its rules, before the main table's.
+const PRIORITY: u32 = 4_600;
+
+/// Why the host cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NetworkError {
+    #[error(
+        "VLAN {vlan}: no device of this host has an address in {networks}; give one to the device that leads there, or say --interface {interface}=DEVICE"
+    )]
+    NoDevice {
+        vlan: String,
+        networks: String,
+        interface: String,
+    },
+    #[error("--interface {interface}={device}: there is no such device")]
+    UnknownDevice { interface: String, device: String },
+    #[error("{what}: {error}")]
+    Netlink { what: String, error: String },
+    #[error("{what}: {error}")]
+    Io { what: String, error: io::Error },
+}
+
+/// What was set up, to be taken down.
+pub(crate) struct Network {
+    runtime: Runtime,
+    handle: Handle,
+    table: u32,
+    priority: u32,
+    routes: Vec<RouteMessage>,
+    proxies: Vec<NeighbourMessage>,
+    settings: Settings,
+}
+
+/// A device of the host.
+#[derive(Debug, Clone)]
+struct Device {
+    index: u32,
+    name: String,
+    addresses: Vec<IpAddr>,
+}
+
+/// Names of the gateway's own devices.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    pub(crate) inside: String,
+    pub(crate) outside: String,
+}
+
+impl Network {
+    /// Leads to the two devices, which exist already, what the plan is about. `chosen`: devices by the
+    /// interface of a VLAN, as the operator said.
+    pub(crate) fn set_up(
+        plan: &Plan,
+        names: &Names,
+        chosen: &BTreeMap<String, String>,
+        settings: Settings,
+    ) -> Result<Self, NetworkError> {
+        let io = |what: &str| {
+            let what = what.to_owned();
+            move |error| NetworkError::Io { what, error }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .map_err(io("netlink"))?;
+        let handle = {
+            let _context = runtime.enter();
+            let (connection, handle, _) = rtnetlink::new_connection().map_err(io("netlink"))?;
+            runtime.spawn(connection);
+            handle
+        };
+        let mut network = Self {
+            runtime,
+            handle,
+            table: TABLE + plan.replica,
+            priority: PRIORITY + plan.replica,
+            routes: Vec::new(),
+            proxies: Vec::new(),
+            settings,
+        };
+        let result = network.lead(plan, names, chosen);
+        if result.is_err() {
+            network.take_down();
+        }
+        result.map(|()| network)
+    }
+
+    fn lead(
+        &mut self,
+        plan: &Plan,
+        names: &Names,
+        chosen: &BTreeMap<String, String>,
+    ) -> Result<(), NetworkError> {
+        self.remove_rules()?;
+        let devices = self.devices()?;
+        let find = |name: &str| devices.iter().find(|device| device.name == name);
+        let missing = |name: &str| NetworkError::UnknownDevice {
+            interface: "own".to_owned(),
+            device: name.to_owned(),
+        };
+        let inside = find(&names.inside).ok_or_else(|| missing(&names.inside))?;
+        let outside = find(&names.outside).ok_or_else(|| missing(&names.outside))?;
+        let mtu = |internal: bool| {
+            let vlans = plan.vlans.iter().filter(|vlan| vlan.internal == internal);
+            vlans.map(|vlan| vlan.mtu).min().unwrap_or(1500)
+        };
+        self.up(inside, mtu(true))?;
+        self.up(outside, mtu(false))?;
+
+        self.set("net/ipv4/ip_forward", "1")?;
+        self.set("net/ipv6/conf/all/forwarding", "1")?;
+        for own in [inside, outside] {
+            // Sources on it lead elsewhere: loose, whatever the others are.
+            self.set(&format!("net/ipv4/conf/{}/rp_filter", own.name), "2")?;
+        }
+        for vlan in &plan.vlans {
+            let device = self.device_of(vlan, &devices, chosen)?;
+            self.lead_vlan(plan, vlan, &device, inside)?;
+        }
+        for network in addressed(plan) {
+            self.route(network, outside.index, None)?;
+        }
+        Ok(())
+    }
+
+    /// What a VLAN's device needs.
+    fn lead_vlan(
+        &mut self,
+        plan: &Plan,
+        vlan: &VlanPlan,
+        device: &Device,
+        inside: &Device,
+    ) -> Result<(), NetworkError> {
+        let name = &device.name;
+        // Answers for addresses that are the gateway's, at once.
+        for (setting, value) in [
+            (format!("net/ipv4/conf/{name}/proxy_arp"), "1"),
+            (format!("net/ipv4/neigh/{name}/proxy_delay"), "0"),
+            (format!("net/ipv6/conf/{name}/proxy_ndp"), "1"),
+            (format!("net/ipv6/neigh/{name}/proxy_delay"), "0"),
+        ] {
+            self.set(&setting, value)?;
+        }
+        let snat = match &plan.snat {
+            Snat::Pool { addresses, .. } if !vlan.internal => addresses.as_slice(),
+            _ => &[],
+        };
+        for address in vlan.self_ips.iter().chain(snat) {
+            if address.is_ipv6() {
+                self.proxy(*address, device)?;
+            }
+        }
+        if !(vlan.internal && vlan.enabled) {
+            return Ok(());
+        }
+        let table = Some(self.table);
+        for everything in ["0.0.0.0/0", "::/0"] {
+            if let Ok(network) = everything.parse() {
+                self.route(network, inside.index, table)?;
+            }
+        }
+        // Neighbours on the link reach each other without us.
+        for network in &vlan.networks {
+            self.route(network.trunc(), device.index, table)?;
+        }
+        for own in &vlan.self_ips {
+            self.route((*own).into(), inside.index, table)?;
+        }
+        self.rule(name)
+    }
+
+    /// The device of a VLAN: as the operator said, else by its addresses.
+    fn device_of(
+        &self,
+        vlan: &VlanPlan,
+        devices: &[Device],
+        chosen: &BTreeMap<String, String>,
+    ) -> Result<Device, NetworkError> {
+        if let Some(name) = chosen.get(&vlan.interface) {
+            let device = devices.iter().find(|device| device.name == *name);
+            return device.cloned().ok_or_else(|| NetworkError::UnknownDevice {
+                interface: vlan.interface.clone(),
+                device: name.clone(),
+            });
+        }
+        let is_on = |device: &&Device| {
+            let mut addresses = device.addresses.iter();
+            addresses.any(|address| vlan.networks.iter().any(|net| net.contains(address)))
+        };
+        let device = devices.iter().find(is_on);
+        device.cloned().ok_or_else(|| {
+            let networks: Vec<String> = vlan.networks.iter().map(IpNet::to_string).collect();
+            NetworkError::NoDevice {
+                vlan: vlan.name.clone(),
+                networks: networks.join(" or "),
+                interface: vlan.interface.clone(),
+            }
+        })
+    }
+
+    fn devices(&self) -> Result<Vec<Device>, NetworkError> {
+        let handle = self.handle.clone();
+        let result: Result<Vec<Device>, rtnetlink::Error> = self.runtime.block_on(async move {
+            let mut devices = Vec::new();
+            let mut links = handle.link().get().execute();
+            while let Some(link) = links.try_next().await? {
+                let name = link
+                    .attributes
+                    .into_iter()
+                    .find_map(|attribute| match attribute {
+                        LinkAttribute::IfName(name) => Some(name),
+                        _ => None,
+                    });
+                devices.push(Device {
+                    index: link.header.index,
+                    name: name.unwrap_or_default(),
+                    addresses: Vec::new(),
+                });
+            }
+            let mut addresses = handle.address().get().execute();
+            while let Some(address) = addresses.try_next().await? {
+                let index = address.header.index;
+                let found = address
+                    .attributes
+                    .into_iter()
+                    .find_map(|attribute| match attribute {
+                        AddressAttribute::Address(found) => Some(found),
+                        _ => None,
+                    });
+                if let Some(device) = devices.iter_mut().find(|device| device.index == index) {
+                    device.addresses.extend(found);
+                }
+            }
+            Ok(devices)
+        });
+        result.map_err(netlink("devices"))
+    }
+
+    fn up(&self, device: &Device, mtu: u16) -> Result<(), NetworkError> {
+        let link = LinkUnspec::new_with_index(device.index)
+            .mtu(mtu.into())
+            .up()
+            .build();
+        let request = self.handle.link().set(link).execute();
+        self.runtime
+            .block_on(request)
+            .map_err(netlink(&device.name))
+    }
+
+    fn route(&mut self, to: IpNet, device: u32, table: Option<u32>) -> Result<(), NetworkError> {
+        let message = match to {
+            IpNet::V4(to) => {
+                let builder = RouteMessageBuilder::<Ipv4Addr>::new()
+                    .destination_prefix(to.addr(), to.prefix_len())
+                    .scope(RouteScope::Link)
+                    .output_interface(device);
+                table
+                    .into_iter()
+                    .fold(builder, RouteMessageBuilder::table_id)
+                    .build()
+            }
+            IpNet::V6(to) => {
+                let builder = RouteMessageBuilder::<Ipv6Addr>::new()
+                    .destination_prefix(to.addr(), to.prefix_len())
+                    .output_interface(device);
+                table
+                    .into_iter()
+                    .fold(builder, RouteMessageBuilder::table_id)
+                    .build()
+            }
+        };
+        let request = self.handle.route().add(message.clone()).replace().execute();
+        self.runtime
+            .block_on(request)
+            .map_err(netlink(&format!("route to {to}")))?;
+        self.routes.push(message);
+        Ok(())
+    }
+
+    fn rule(&self, device: &str) -> Result<(), NetworkError> {
+        let rule = || {
+            self.handle
+                .rule()
+                .add()
+                .input_interface(device)
+                .table_id(self.table)
+                .priority(self.priority)
+                .action(RuleAction::ToTable)
+        };
+        let (ipv4, ipv6) = (rule().v4().execute(), rule().v6().execute());
+        let both = async { ipv4.await.and(ipv6.await) };
+        self.runtime
+            .block_on(both)
+            .map_err(netlink(&format!("rule for {device}")))
+    }
+
+    /// Rules of ours: those of this life, and of one that did not take them down.
+    fn remove_rules(&self) -> Result<(), NetworkError> {
+        let (handle, priority) = (self.handle.clone(), self.priority);
+        let result: Result<(), rtnetlink::Error> = self.runtime.block_on(async move {
+            for version in [IpVersion::V4, IpVersion::V6] {
+                let mut rules: Vec<RuleMessage> = Vec::new();
+                let mut all = handle.rule().get(version).execute();
+                while let Some(rule) = all.try_next().await? {
+                    if rule.attributes.contains(&RuleAttribute::Priority(priority)) {
+                        rules.push(rule);
+                    }
+                }
+                for rule in rules {
+                    handle.rule().del(rule).execute().await?;
+                }
+            }
+            Ok(())
+        });
+        result.map_err(netlink("rules"))
+    }
+
+    /// Answers neighbour solicitations for an address.
+    fn proxy(&mut self, address: IpAddr, device: &Device) -> Result<(), NetworkError> {
+        let mut request = self
+            .handle
+            .neighbours()
+            .add(device.index, address)
+            .flags(NeighbourFlags::Proxy)
+            .replace();
+        let message = request.message_mut().clone();
+        self.runtime
+            .block_on(request.execute())
+            .map_err(netlink(&format!("proxy of {address}")))?;
+        self.proxies.push(message);
+        Ok(())
+    }
+
+    fn set(&mut self, setting: &str, value: &str) -> Result<(), NetworkError> {
+        self.settings
+            .set(setting, value)
+            .map_err(|error| NetworkError::Io {
+                what: format!("/proc/sys/{setting}"),
+                error,
+            })
+    }
+
+    /// Puts everything back as it was; gives what could not be.
+    pub(crate) fn take_down(&mut self) -> Vec<String> {
+        let mut failed = Vec::new();
+        failed.extend(self.remove_rules().err().map(|error| error.to_string()));
+        for message in core::mem::take(&mut self.routes) {
+            let request = self.handle.route().del(message).execute();
+            failed.extend(gone(self.runtime.block_on(request)));
+        }
+        for message in core::mem::take(&mut self.proxies) {
+            let request = self.handle.neighbours().del(message).execute();
+            failed.extend(gone(self.runtime.block_on(request)));
+        }
+        let settings = self.settings.restore().into_iter();
+        failed.extend(settings.map(|(name, error)| format!("{name}: {error}")));
+        failed
+    }
+}
+
+/// What is there no more need not be removed.
+fn gone(result: Result<(), rtnetlink::Error>) -> Option<String> {
+    const ESRCH: i32 = 3;
+    const ENODEV: i32 = 19;
+    const ENOENT: i32 = 2;
+    match result {
+        Ok(()) => None,
+        Err(rtnetlink::Error::NetlinkError(error))
+            if matches!(-error.raw_code(), ESRCH | ENODEV | ENOENT) =>
+        {
+            None
+        }
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+fn netlink(what: &str) -> impl Fn(rtnetlink::Error) -> NetworkError {
+    let what = what.to_owned();
+    move |error| NetworkError::Netlink {
+        what: what.clone(),
+        error: error.to_string(),
+    }
+}
+
+/// What the main table leads to the outside device.
+fn addressed(plan: &Plan) -> Vec<IpNet> {
+    let own = plan.vlans.iter().flat_map(|vlan| vlan.self_ips.clone());
+    let snat = match &plan.snat {
+        Snat::Pool { addresses, .. } => addresses.clone(),
+        _ => Vec::new(),
+    };
+    own.chain(snat)
+        .map(IpNet::from)
+        .chain(plan.dns46.iter().map(|dns46| IpNet::V4(dns46.subnet)))
+        .chain(plan.nat64.map(IpNet::V6))
+        .collect()
+}
