@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::process::{cargo, exists, program, text, watch};
 use crate::step::{Outcome, Step};
 use crate::tree::Tree;
+use crate::{host, lab};
 
 pub(crate) const STEPS: &[Step] = &[
     Step::new("packages", packages),
@@ -14,6 +15,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step::new("capture", capture),
     Step::new("acts", acts),
     Step::new("resources", resources),
+    Step::new("host", host::check),
 ];
 
 /// Debian packages, and a program of each that shows it is there.
@@ -42,11 +44,12 @@ fn packages(tree: &Tree) -> Outcome {
     if user.trim() != "0" {
         return Err("this tier needs root".to_owned());
     }
-    let missing: Vec<_> = PACKAGES
+    let mut missing: Vec<_> = PACKAGES
         .iter()
         .filter(|(_, program)| !exists(program, "--version"))
         .map(|(package, _)| *package)
         .collect();
+    missing.extend(lab::missing());
     if missing.is_empty() {
         return Ok("all there".to_owned());
     }

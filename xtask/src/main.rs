@@ -17,6 +17,8 @@ mod dependencies;
 mod documents;
 mod e2e;
 mod fuzz;
+mod host;
+mod lab;
 mod lengths;
 mod marks;
 mod process;

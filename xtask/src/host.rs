@@ -1,0 +1,200 @@
+//! The gateway on a real host: programs that nobody here wrote, through it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::lab::{GATEWAY, Lab, OUTSIDE, POD4, POD6, Running};
+use crate::process::text;
+use crate::step::Outcome;
+use crate::tree::Tree;
+
+/// Bytes of the page that every way carries.
+const PAGE: usize = 64 << 20;
+
+/// A resolver that exists nowhere, for each family of pods.
+const RESOLVER: &str = "198.51.100.53";
+const RESOLVER6: &str = "2001:db8:53::53";
+
+pub(crate) fn check(tree: &Tree) -> Outcome {
+    let lab = Lab::up(tree, PAGE)?;
+    let before = host_state(&lab)?;
+    let gateway = start(tree, &lab)?;
+    let result = traffic(&lab).and_then(|()| strangers(&lab));
+    let result = result.and_then(|()| killed(tree, &lab, gateway, &before));
+    result.map_err(|why| format!("{why}\nthe gateway's log:\n{}", lab.log("gateway.log")))?;
+    Ok(
+        "dig, curl, ping, traceroute over five ways; strangers; kill -9; the host as before"
+            .to_owned(),
+    )
+}
+
+fn start(tree: &Tree, lab: &Lab) -> Result<Running, String> {
+    let mut run = lab.command(GATEWAY, &program(tree).to_string_lossy());
+    run.args(["run", "--config", "gateway/samples/sets/mixed", "--state"])
+        .arg(lab.folder.join("state"));
+    let running = lab.launch(run, "gateway.log")?;
+    lab.until("the gateway does not start", |lab| {
+        lab.text(POD4, "ping -c 1 -W 1 10.244.0.2")
+    })?;
+    Ok(running)
+}
+
+fn program(tree: &Tree) -> PathBuf {
+    tree.target.join("release/egress-gateway")
+}
+
+/// The first address that a pod is told.
+fn dig(lab: &Lab, pod: &str, options: &str, name: &str, kind: &str) -> Result<String, String> {
+    let resolver = if pod == POD4 { RESOLVER } else { RESOLVER6 };
+    let asked = format!("dig +short +time=3 +tries=2 {options} @{resolver} {name} {kind}");
+    let told = lab.text(pod, &asked)?;
+    let first = told.lines().next().unwrap_or_default().trim().to_owned();
+    if first.is_empty() || first.starts_with(';') {
+        return Err(format!("{pod}: {asked}: {told:?}"));
+    }
+    Ok(first)
+}
+
+fn traffic(lab: &Lab) -> Result<(), String> {
+    let sum = sum(Command::new("sha256sum").arg(lab.folder.join("www/page")))?;
+    let mapped = lab.until("DNS", |lab| dig(lab, POD4, "", "six.example", "A"))?;
+    if !mapped.starts_with("10.46.0.") {
+        return Err(format!("six.example is {mapped}, no address of the subnet"));
+    }
+    let over_tcp = dig(lab, POD4, "+tcp", "six.example", "A")?;
+    if over_tcp != mapped {
+        return Err(format!("over TCP six.example is {over_tcp}, not {mapped}"));
+    }
+    let plain = dig(lab, POD4, "", "both.example", "A")?;
+    if plain != "203.0.113.80" {
+        return Err(format!("both.example is {plain}"));
+    }
+    let embedded = dig(lab, POD6, "", "four.example", "AAAA")?;
+    if embedded != "2001:db8:64::cb00:7150" {
+        return Err(format!("four.example is {embedded} to an IPv6 pod"));
+    }
+    for (way, pod, host) in [
+        ("NAT46", POD4, mapped.as_str()),
+        ("SNAT of IPv4", POD4, "203.0.113.80"),
+        ("NAT64", POD6, embedded.as_str()),
+        ("SNAT of IPv6", POD6, "2001:db8:46::80"),
+    ] {
+        let authority = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        };
+        let line = format!("curl -sS --max-time 60 -o page.got http://{authority}/page");
+        let mut curl = lab.command(pod, "curl");
+        curl.args(line.split_whitespace().skip(1))
+            .current_dir(&lab.folder);
+        text(curl).map_err(|why| format!("{way}: {why}"))?;
+        let got = self::sum(Command::new("sha256sum").arg(lab.folder.join("page.got")))?;
+        if got != sum {
+            return Err(format!("{way}: another page than the one sent"));
+        }
+        lab.text(pod, &format!("ping -c 2 -i 0.2 -W 2 {host}"))
+            .map_err(|why| format!("{way}: {why}"))?;
+        let hops = lab.text(pod, &format!("traceroute -n -w 2 -q 1 -m 6 {host}"))?;
+        let own = if pod == POD4 {
+            "10.244.0.2"
+        } else {
+            "2002::10:244:0:2"
+        };
+        if !hops.contains(own)
+            || !hops
+                .trim_end()
+                .lines()
+                .last()
+                .is_some_and(|last| last.contains(host))
+        {
+            return Err(format!("{way}: traceroute shows\n{hops}"));
+        }
+        println!("{way}: a page of {PAGE} bytes, pings, and the hop shown");
+    }
+    Ok(())
+}
+
+fn sum(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| error.to_string())?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    printed
+        .split_whitespace()
+        .next()
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| "sha256sum says nothing".to_owned())
+}
+
+/// Nobody outside is answered, or carried on.
+fn strangers(lab: &Lab) -> Result<(), String> {
+    for address in ["10.20.2.2", "10.20.2.101", "10.46.0.4"] {
+        let asked = format!("dig +short +time=1 +tries=1 @{address} six.example A");
+        if let Ok(told) = lab.text(OUTSIDE, &asked)
+            && !told.trim().is_empty()
+            && !told.contains("timed out")
+            && !told.contains("no servers")
+        {
+            return Err(format!("a stranger was answered: {asked}: {told}"));
+        }
+    }
+    for target in [
+        "http://10.46.0.4/page",
+        "http://[2001:db8:64::cb00:7150]/page",
+    ] {
+        let mut curl = lab.command(OUTSIDE, "curl");
+        curl.args(["-sS", "--max-time", "2", "-o", "/dev/null", target]);
+        if text(curl).is_ok() {
+            return Err(format!("a stranger was carried to {target}"));
+        }
+    }
+    println!("strangers outside: not answered, not carried");
+    Ok(())
+}
+
+/// Mappings outlive kill -9; SIGTERM leaves the host as it was.
+fn killed(tree: &Tree, lab: &Lab, gateway: Running, before: &str) -> Result<(), String> {
+    let mapped = dig(lab, POD4, "", "six.example", "A")?;
+    gateway.signal("KILL")?;
+    drop(gateway);
+    let gateway = start(tree, lab)?;
+    // Nobody asks: the address alone must do.
+    let line = format!("curl -sS --max-time 10 -o /dev/null http://{mapped}/page");
+    lab.text(POD4, &line)
+        .map_err(|why| format!("after kill -9: {why}"))?;
+    let again = dig(lab, POD4, "", "six.example", "A")?;
+    if again != mapped {
+        return Err(format!(
+            "after kill -9 six.example is {again}, not {mapped}"
+        ));
+    }
+    gateway.signal("TERM")?;
+    gateway.ended()?;
+    let after = host_state(lab)?;
+    if after != before {
+        return Err(format!("the host was\n{before}\nand is now\n{after}"));
+    }
+    println!("kill -9: the mapping is there; SIGTERM: the host is as before");
+    Ok(())
+}
+
+/// Rules, routes, proxies and settings of the gateway's namespace.
+fn host_state(lab: &Lab) -> Result<String, String> {
+    let mut state = String::new();
+    for line in [
+        "ip rule",
+        "ip -6 rule",
+        "ip route show table all",
+        "ip -6 neigh show proxy",
+        "sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.br-in.proxy_arp",
+        "sysctl net.ipv4.conf.ext0.proxy_arp net.ipv4.neigh.br-in.proxy_delay",
+    ] {
+        for line in lab.text(GATEWAY, line)?.lines() {
+            // The kernel's own come when it has found its addresses to be free.
+            if !["fe80", "table local"].iter().any(|own| line.contains(own)) {
+                state.push_str(line.trim_end());
+                state.push('\n');
+            }
+        }
+    }
+    Ok(state)
+}
