@@ -23,6 +23,9 @@ pub struct Config {
     pub zones: Vec<ForwardZone>,
     /// What becomes of a name under no zone.
     pub unmatched: Unmatched,
+    /// Answer localhost and the reverse zones of local addresses here (RFC 6761 §6.3, RFC 6303, RFC 7793),
+    /// where no zone of `zones` but the root holds them. Default: off.
+    pub answer_default_zones: bool,
     /// Bytes that positive answers may take, their share of index and bookkeeping included.
     pub message_bytes: usize,
     /// Bytes that negative answers and failures may take, likewise.
@@ -80,6 +83,7 @@ impl Default for Config {
         Self {
             zones: Vec::new(),
             unmatched: Unmatched::Refuse,
+            answer_default_zones: false,
             message_bytes: 1 << 20,
             negative_bytes: 1 << 20,
             ttl_ceiling: Duration::from_secs(86_400),

@@ -17,6 +17,7 @@ mod zone;
 
 mod client;
 mod limit;
+mod local;
 mod ticket;
 
 mod cache;

@@ -16,6 +16,7 @@ use crate::entry::Envelope;
 use crate::event::{Event, FetchId, Mismatch, Transmit};
 use crate::forwarder::Forwarder;
 use crate::limit::Limiter;
+use crate::local::LocalZones;
 use crate::stats::{ClientStats, Stats};
 use crate::stream::StreamId;
 use crate::ticket::Tickets;
@@ -35,6 +36,7 @@ pub struct Resolver {
     /// Who waits for which question.
     waiting: BTreeMap<FetchId, Vec<Ticket>>,
     limiter: Limiter,
+    local: Option<LocalZones>,
     events: VecDeque<Event>,
     config: Config,
     stats: ClientStats,
@@ -66,6 +68,9 @@ impl Resolver {
             forwarder,
             tickets: Tickets::new(config.parked, config.parked_per_client),
             waiting: BTreeMap::new(),
+            local: config
+                .answer_default_zones
+                .then(|| LocalZones::new(&config.zones)),
             limiter: Limiter::new(config.rate_limit, config.client_rate_limit, network),
             events: VecDeque::new(),
             config,

@@ -212,6 +212,7 @@ fn resolver(plan: &Plan, seed: [u8; 32]) -> Result<Option<Resolver>, SetupError>
             .zones
             .push(ForwardZone::new(name, zone.servers.clone()));
     }
+    config.answer_default_zones = dns.answer_default_zones;
     config.rate_limit = dns.rate_limit.unwrap_or(0);
     config.message_bytes = usize::try_from(dns.message_bytes).unwrap_or(usize::MAX);
     config.negative_bytes = usize::try_from(dns.negative_bytes).unwrap_or(usize::MAX);

@@ -5,16 +5,19 @@ use core::time::Duration;
 use super::Resolver;
 use crate::cache::{Found, Freshness};
 use crate::client::{Client, DropReason, Ticket, Transport, Verdict};
-use crate::entry::{Age, write_empty, write_refusal};
+use crate::entry::{Age, Entry, write_empty, write_refusal};
 use crate::key::{Key, Variant};
 use crate::ticket::{Failure, Other, State};
-use crate::understand::Kind;
+use crate::understand::{self, Kind};
 use crate::wire::{ExtendedError, Query, QueryError, rcode};
 use crate::zone::{Route, ZoneIndex};
 
 /// After this wait a client is given an expired answer, if there is one (RFC 8767 §5, "client response
 /// timer", RECOMMENDED).
 const CLIENT_RESPONSE_TIMER: Duration = Duration::from_millis(1_800);
+
+/// AA, in the third octet of a message (RFC 1035 §4.1.1).
+const AUTHORITATIVE: u8 = 0x04;
 
 impl Resolver {
     /// A query from a client. Policy 0: it gets plain answers only; others say which derived
@@ -62,6 +65,9 @@ impl Resolver {
         out: &mut [u8],
     ) -> Verdict {
         self.stats.types.count(query.rtype());
+        if let Some(message) = self.local.as_ref().and_then(|local| local.answer(query)) {
+            return self.reply_local(now, client.transport, query, &message, out);
+        }
         let key = Key::new(self.store.hash, query.question_wire(), Variant::of(query));
         let policy = if query.checking_disabled() { 0 } else { policy };
         let found = self.lookup(now, &key);
@@ -78,6 +84,28 @@ impl Resolver {
             }
             Some(_) | None => self.miss(now, client, query, &key, policy, found.is_some(), out),
         }
+    }
+
+    /// An answer that is made here, and authoritative (RFC 6303 §3).
+    fn reply_local(
+        &mut self,
+        now: Duration,
+        transport: Transport,
+        query: &Query<'_>,
+        message: &[u8],
+        out: &mut [u8],
+    ) -> Verdict {
+        let own = understand::own(message, query.question_wire());
+        let Some(entry) = own.and_then(|own| Entry::new(now, own, 0)) else {
+            return self.drop_query(DropReason::NoSpace);
+        };
+        let envelope = self.envelope(transport, query, None);
+        let reply = entry.write_reply(entry.age(now), query, envelope, out);
+        if let Some(flags) = out.get_mut(2) {
+            *flags |= AUTHORITATIVE;
+        }
+        self.stats.local_replies += 1;
+        self.finish(reply, out)
     }
 
     /// An answer to the question, or the denial of its name (RFC 2308 §5, RFC 8020 §2).

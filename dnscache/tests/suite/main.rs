@@ -7,5 +7,6 @@ mod failure;
 mod flow;
 mod forgery;
 mod lifetime;
+mod local;
 mod message;
 mod servers;
