@@ -11,6 +11,9 @@ use crate::tree::Tree;
 /// Bytes of the page that every way carries.
 const PAGE: usize = 64 << 20;
 
+/// The resources.
+const SET: &str = "gateway/samples/sets/mixed";
+
 /// A resolver that exists nowhere, for each family of pods.
 const RESOLVER: &str = "198.51.100.53";
 const RESOLVER6: &str = "2001:db8:53::53";
@@ -21,6 +24,7 @@ pub(crate) fn check(tree: &Tree) -> Outcome {
     let gateway = start(tree, &lab)?;
     let result = traffic(&lab).and_then(|()| strangers(&lab));
     let result = result.and_then(|()| killed(tree, &lab, gateway, &before));
+    let result = result.and_then(|()| tagged(tree, &lab));
     result.map_err(|why| format!("{why}\nthe gateway's log:\n{}", lab.log("gateway.log")))?;
     Ok(
         "dig, curl, ping, traceroute over five ways; strangers; kill -9; the host as before"
@@ -29,8 +33,14 @@ pub(crate) fn check(tree: &Tree) -> Outcome {
 }
 
 fn start(tree: &Tree, lab: &Lab) -> Result<Running, String> {
+    start_with(tree, lab, &["--config", SET])
+}
+
+fn start_with(tree: &Tree, lab: &Lab, options: &[&str]) -> Result<Running, String> {
     let mut run = lab.command(GATEWAY, &program(tree).to_string_lossy());
-    run.args(["run", "--config", "gateway/samples/sets/mixed", "--state"])
+    run.arg("run")
+        .args(options)
+        .arg("--state")
         .arg(lab.folder.join("state"));
     let running = lab.launch(run, "gateway.log")?;
     lab.until("the gateway does not start", |lab| {
@@ -174,6 +184,80 @@ fn killed(tree: &Tree, lab: &Lab, gateway: Running, before: &str) -> Result<(), 
         return Err(format!("the host was\n{before}\nand is now\n{after}"));
     }
     println!("kill -9: the mapping is there; SIGTERM: the host is as before");
+    Ok(())
+}
+
+/// The outside on the device of a tagged VLAN, and a name server behind a router. The device is made
+/// here, and no 802.1Q one: not every kernel has those.
+fn tagged(tree: &Tree, lab: &Lab) -> Result<(), String> {
+    let folder = lab.folder.join("tagged");
+    let copied = std::fs::create_dir_all(&folder);
+    copied.map_err(|error| format!("{}: {error}", folder.display()))?;
+    for name in [
+        "dnscache.yaml",
+        "egress.yaml",
+        "snatpool.yaml",
+        "vlans.yaml",
+    ] {
+        let mut text = tree.read(&format!("{SET}/{name}"))?;
+        match name {
+            "vlans.yaml" => {
+                let at = text.rfind("  mtu: 1500").ok_or("no MTU in the sample")?;
+                text.insert_str(at, "  tag: 100\n");
+            }
+            // The name server is on no VLAN of ours: by the first router that is.
+            "dnscache.yaml" => {
+                text = text.replace("2002::10:20:2:216", "10.99.0.53");
+                text = text.replace("10.20.2.216", "10.99.0.53");
+            }
+            "egress.yaml" => text = text.replace("\"2002::10:20:2:216\"", "\"10.99.0.53\""),
+            _ => {}
+        }
+        let path = folder.join(name);
+        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    lab.text(GATEWAY, "ip link add ext0.100 type veth peer name far")?;
+    lab.text(
+        GATEWAY,
+        &format!("ip link set far netns {}", lab.space(OUTSIDE)),
+    )?;
+    lab.text(GATEWAY, "ip link set ext0.100 up")?;
+    for line in [
+        "ip addr flush dev eth0",
+        "ip link set far name eth0.100",
+        "ip link set eth0.100 up",
+        "ip addr add 10.20.2.216/24 dev eth0.100",
+        "ip addr add 2002::10:20:2:216/112 dev eth0.100 nodad",
+        "ip addr add 10.99.0.53/32 dev lo",
+        "ip -6 route replace 2002::10:50:20:0/112 dev eth0.100",
+    ] {
+        lab.text(OUTSIDE, line)?;
+    }
+    lab.text(GATEWAY, "ip addr flush dev ext0")?;
+    let unbound = lab.log("unbound.conf").replace("10.20.2.216", "10.99.0.53");
+    let unbound = unbound.replace("  interface: 2002::10:20:2:216\n", "");
+    let config = folder.join("unbound.conf");
+    std::fs::write(&config, unbound).map_err(|error| error.to_string())?;
+    let mut server = lab.command(OUTSIDE, "unbound");
+    server.arg("-c").arg(&config);
+    let _server = lab.launch(server, "unbound-2.log")?;
+
+    let path = folder.to_string_lossy().into_owned();
+    let gateway = start_with(tree, lab, &["--config", &path, "--interface", "1.2=ext0"])?;
+    lab.text(GATEWAY, "ip route replace default via 10.20.2.216")?;
+    lab.text(GATEWAY, "ip -6 route replace default via 2002::10:20:2:216")?;
+    let hop = lab.text(GATEWAY, "ip route get 10.99.0.53")?;
+    if !hop.contains("via 10.20.2.216 dev ext0.100") {
+        return Err(format!("the name server is reached by {hop}"));
+    }
+    let mapped = lab.until("DNS over a tagged VLAN", |lab| {
+        dig(lab, POD4, "", "six.example", "A")
+    })?;
+    let line = format!("curl -sS --max-time 20 -o /dev/null http://{mapped}/page");
+    lab.text(POD4, &line)?;
+    gateway.signal("TERM")?;
+    gateway.ended()?;
+    println!("tagged VLAN: its own device; the name server by its router");
     Ok(())
 }
 

@@ -163,7 +163,8 @@ impl Lab {
         written.map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    fn space(&self, name: &str) -> String {
+    /// The namespace of this name.
+    pub(crate) fn space(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 

@@ -17,7 +17,7 @@ use rtnetlink::packet_route::link::LinkAttribute;
 use rtnetlink::packet_route::neighbour::{NeighbourFlags, NeighbourMessage};
 use rtnetlink::packet_route::route::{RouteMessage, RouteScope};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
-use rtnetlink::{Handle, IpVersion, LinkUnspec, RouteMessageBuilder};
+use rtnetlink::{Handle, IpVersion, LinkUnspec, LinkVlan, RouteMessageBuilder};
 use tokio::runtime::Runtime;
 
 use super::sysctl::Settings;
@@ -55,6 +55,8 @@ pub(crate) struct Network {
     priority: u32,
     routes: Vec<RouteMessage>,
     proxies: Vec<NeighbourMessage>,
+    /// Devices of tagged VLANs that we made.
+    links: Vec<u32>,
     settings: Settings,
 }
 
@@ -103,6 +105,7 @@ impl Network {
             priority: PRIORITY + plan.replica,
             routes: Vec::new(),
             proxies: Vec::new(),
+            links: Vec::new(),
             settings,
         };
         let result = network.lead(plan, names, chosen);
@@ -119,33 +122,49 @@ impl Network {
         chosen: &BTreeMap<String, String>,
     ) -> Result<(), NetworkError> {
         self.remove_rules()?;
-        let devices = self.devices()?;
+        let mut devices = self.devices()?;
         let find = |name: &str| devices.iter().find(|device| device.name == name);
         let missing = |name: &str| NetworkError::UnknownDevice {
             interface: "own".to_owned(),
             device: name.to_owned(),
         };
-        let inside = find(&names.inside).ok_or_else(|| missing(&names.inside))?;
-        let outside = find(&names.outside).ok_or_else(|| missing(&names.outside))?;
+        let inside = find(&names.inside).cloned();
+        let inside = inside.ok_or_else(|| missing(&names.inside))?;
+        let outside = find(&names.outside).cloned();
+        let outside = outside.ok_or_else(|| missing(&names.outside))?;
         let mtu = |internal: bool| {
             let vlans = plan.vlans.iter().filter(|vlan| vlan.internal == internal);
             vlans.map(|vlan| vlan.mtu).min().unwrap_or(1500)
         };
-        self.up(inside, mtu(true))?;
-        self.up(outside, mtu(false))?;
+        self.up(&inside, mtu(true))?;
+        self.up(&outside, mtu(false))?;
 
         self.set("net/ipv4/ip_forward", "1")?;
         self.set("net/ipv6/conf/all/forwarding", "1")?;
-        for own in [inside, outside] {
+        for own in [&inside, &outside] {
             // Sources on it lead elsewhere: loose, whatever the others are.
             self.set(&format!("net/ipv4/conf/{}/rp_filter", own.name), "2")?;
         }
         for vlan in &plan.vlans {
+            self.tag(vlan, &mut devices, chosen)?;
+        }
+        for vlan in &plan.vlans {
             let device = self.device_of(vlan, &devices, chosen)?;
-            self.lead_vlan(plan, vlan, &device, inside)?;
+            self.lead_vlan(plan, vlan, &device, &inside)?;
         }
         for network in addressed(plan) {
             self.route(network, outside.index, None)?;
+        }
+        for next_hop in plan.dns.iter().flat_map(|dns| &dns.next_hops) {
+            // The first router that is on a link of ours, in the order of the resource.
+            let link = next_hop.gateways.iter().find_map(|gateway| {
+                let on = |vlan: &&VlanPlan| vlan.networks.iter().any(|net| net.contains(gateway));
+                plan.vlans.iter().find(on).map(|vlan| (*gateway, vlan))
+            });
+            if let Some((gateway, vlan)) = link {
+                let device = self.device_of(vlan, &devices, chosen)?;
+                self.route_via(next_hop.server, gateway, device.index)?;
+            }
         }
         Ok(())
     }
@@ -177,6 +196,12 @@ impl Network {
                 self.proxy(*address, device)?;
             }
         }
+        for network in &vlan.networks {
+            // A device without an address there, such as one that was just made, has no route either.
+            if !device.addresses.iter().any(|own| network.contains(own)) {
+                self.route(network.trunc(), device.index, None)?;
+            }
+        }
         if !(vlan.internal && vlan.enabled) {
             return Ok(());
         }
@@ -196,6 +221,39 @@ impl Network {
         self.rule(name)
     }
 
+    /// Makes the 802.1Q device of a tagged VLAN on the device that the operator named, unless it is
+    /// there: `eth1.100` for tag 100 on eth1.
+    fn tag(
+        &mut self,
+        vlan: &VlanPlan,
+        devices: &mut Vec<Device>,
+        chosen: &BTreeMap<String, String>,
+    ) -> Result<(), NetworkError> {
+        let (Some(tag), Some(trunk)) = (vlan.tag, chosen.get(&vlan.interface)) else {
+            return Ok(());
+        };
+        let name = tagged(trunk, tag);
+        if devices.iter().any(|device| device.name == name) {
+            return Ok(());
+        }
+        let Some(below) = devices.iter().find(|device| device.name == *trunk) else {
+            return Ok(());
+        };
+        let link = LinkVlan::new(&name, below.index, tag)
+            .mtu(vlan.mtu.into())
+            .up();
+        let request = self.handle.link().add(link.build()).execute();
+        self.runtime.block_on(request).map_err(netlink(&name))?;
+        let now = self.devices()?;
+        self.links.extend(
+            now.iter()
+                .find(|device| device.name == name)
+                .map(|device| device.index),
+        );
+        *devices = now;
+        Ok(())
+    }
+
     /// The device of a VLAN: as the operator said, else by its addresses.
     fn device_of(
         &self,
@@ -204,10 +262,14 @@ impl Network {
         chosen: &BTreeMap<String, String>,
     ) -> Result<Device, NetworkError> {
         if let Some(name) = chosen.get(&vlan.interface) {
-            let device = devices.iter().find(|device| device.name == *name);
+            let name = match vlan.tag {
+                Some(tag) => tagged(name, tag),
+                None => name.clone(),
+            };
+            let device = devices.iter().find(|device| device.name == name);
             return device.cloned().ok_or_else(|| NetworkError::UnknownDevice {
                 interface: vlan.interface.clone(),
-                device: name.clone(),
+                device: name,
             });
         }
         let is_on = |device: &&Device| {
@@ -296,10 +358,30 @@ impl Network {
                     .build()
             }
         };
+        self.add_route(message, &format!("route to {to}"))
+    }
+
+    /// A route to one host by a router.
+    fn route_via(&mut self, to: IpAddr, router: IpAddr, device: u32) -> Result<(), NetworkError> {
+        let message = match (to, router) {
+            (IpAddr::V4(to), IpAddr::V4(router)) => RouteMessageBuilder::<Ipv4Addr>::new()
+                .destination_prefix(to, 32)
+                .gateway(router)
+                .output_interface(device)
+                .build(),
+            (IpAddr::V6(to), IpAddr::V6(router)) => RouteMessageBuilder::<Ipv6Addr>::new()
+                .destination_prefix(to, 128)
+                .gateway(router)
+                .output_interface(device)
+                .build(),
+            _ => return Ok(()),
+        };
+        self.add_route(message, &format!("route to {to} by {router}"))
+    }
+
+    fn add_route(&mut self, message: RouteMessage, what: &str) -> Result<(), NetworkError> {
         let request = self.handle.route().add(message.clone()).replace().execute();
-        self.runtime
-            .block_on(request)
-            .map_err(netlink(&format!("route to {to}")))?;
+        self.runtime.block_on(request).map_err(netlink(what))?;
         self.routes.push(message);
         Ok(())
     }
@@ -379,10 +461,18 @@ impl Network {
             let request = self.handle.neighbours().del(message).execute();
             failed.extend(gone(self.runtime.block_on(request)));
         }
+        for index in core::mem::take(&mut self.links) {
+            let request = self.handle.link().del(index).execute();
+            failed.extend(gone(self.runtime.block_on(request)));
+        }
         let settings = self.settings.restore().into_iter();
         failed.extend(settings.map(|(name, error)| format!("{name}: {error}")));
         failed
     }
+}
+
+fn tagged(trunk: &str, tag: u16) -> String {
+    format!("{trunk}.{tag}")
 }
 
 /// What is there no more need not be removed.
