@@ -44,10 +44,10 @@ fn the_page_names_tests_that_exist() {
         .map(|path| fs::read_to_string(path).unwrap())
         .collect();
     let mut rows = 0;
-    for row in schema::parameters_page()
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-    {
+    // The gateway's own tests hold the rest of the page against itself.
+    let page = schema::parameters_page();
+    let (page, _) = page.split_once("## What reads the plan").unwrap();
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
         let test = row.split(" | ").nth(4).unwrap().trim_matches('`');
         assert!(
             !test.is_empty() && tests.contains(&format!("fn {test}()")),

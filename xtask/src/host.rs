@@ -24,6 +24,7 @@ pub(crate) fn check(tree: &Tree) -> Outcome {
     let gateway = start(tree, &lab)?;
     let result = traffic(&lab).and_then(|()| strangers(&lab));
     let result = result.and_then(|()| killed(tree, &lab, gateway, &before));
+    let result = result.and_then(|()| a_vlan_without_a_device_is_told(tree, &lab));
     let result = result.and_then(|()| tagged(tree, &lab));
     result.map_err(|why| format!("{why}\nthe gateway's log:\n{}", lab.log("gateway.log")))?;
     Ok(
@@ -82,6 +83,11 @@ fn traffic(lab: &Lab) -> Result<(), String> {
     let embedded = dig(lab, POD6, "", "four.example", "AAAA")?;
     if embedded != "2001:db8:64::cb00:7150" {
         return Err(format!("four.example is {embedded} to an IPv6 pod"));
+    }
+    // debugLogEnabled.
+    let entry = format!("New DNS46 entry: {mapped} => 2001:db8:46::80");
+    if !lab.log("gateway.log").contains(&entry) {
+        return Err(format!("the log does not tell: {entry}"));
     }
     for (way, pod, host) in [
         ("NAT46", POD4, mapped.as_str()),
@@ -184,6 +190,25 @@ fn killed(tree: &Tree, lab: &Lab, gateway: Running, before: &str) -> Result<(), 
         return Err(format!("the host was\n{before}\nand is now\n{after}"));
     }
     println!("kill -9: the mapping is there; SIGTERM: the host is as before");
+    Ok(())
+}
+
+/// What is missing is told, with what to do, and nothing is changed.
+fn a_vlan_without_a_device_is_told(tree: &Tree, lab: &Lab) -> Result<(), String> {
+    let before = host_state(lab)?;
+    let mut run = lab.command(OUTSIDE, &program(tree).to_string_lossy());
+    run.args(["run", "--config", SET, "--state"])
+        .arg(lab.folder.join("state-2"));
+    let output = run.output().map_err(|error| error.to_string())?;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let wanted = ["VLAN internal", "10.244.0.0/16", "--interface 1.1=DEVICE"];
+    if output.status.code() != Some(2) || !wanted.iter().all(|text| told.contains(text)) {
+        return Err(format!("{}: {told}", output.status));
+    }
+    if host_state(lab)? != before {
+        return Err("a gateway that did not start left traces".to_owned());
+    }
+    println!("a VLAN without a device: told");
     Ok(())
 }
 

@@ -46,6 +46,144 @@ const TESTS: &[(&str, &str)] = &[
     ("vlans.enabled", "listed_vlans_are_off_or_the_only_ones_on"),
 ];
 
+/// Who reads a field of the plan, and the test of the gateway that shows it.
+const CONSUMERS: &[(&str, &str, &str)] = &[
+    (
+        "dual_stack",
+        "gateway/src/classify.rs",
+        "ipv6_pods_reach_ipv6_hosts_only_where_dual_stack_is_on",
+    ),
+    (
+        "snat",
+        "gateway/src/setup.rs",
+        "snat44_and_snat66_leave_by_automap",
+    ),
+    (
+        "snat.name",
+        "gateway/src/setup.rs",
+        "snat44_and_snat66_leave_by_pool",
+    ),
+    (
+        "snat.addresses",
+        "gateway/src/setup.rs",
+        "snat44_and_snat66_leave_by_pool",
+    ),
+    (
+        "replicas",
+        "gateway/src/setup.rs",
+        "two_replicas_serve_each_others_mappings",
+    ),
+    (
+        "dns46",
+        "gateway/src/setup.rs",
+        "nat46_udp_goes_there_and_back",
+    ),
+    (
+        "dns46.subnet",
+        "gateway/src/classify.rs",
+        "a_packet_to_an_unmapped_address_of_the_subnet_is_refused",
+    ),
+    (
+        "dns46.sorry",
+        "gateway/src/setup.rs",
+        "an_exhausted_slice_gives_the_sorry_address_then_addresses_again",
+    ),
+    (
+        "dns46.reserved",
+        "gateway/src/setup.rs",
+        "a_static_mapping_answers_translates_and_never_expires",
+    ),
+    (
+        "dns46.max_ttl",
+        "gateway/src/setup.rs",
+        "max_dns46_ttl_bounds_synthesized_records",
+    ),
+    (
+        "nat64",
+        "gateway/src/classify.rs",
+        "nat64_with_dns64_goes_there_and_back",
+    ),
+    ("debug_log", "gateway/src/cli/run/log.rs", "traffic"),
+    (
+        "dns",
+        "gateway/src/classify.rs",
+        "automap_alone_lets_dns_pass_as_an_ordinary_flow",
+    ),
+    (
+        "dns.cache",
+        "gateway/src/setup.rs",
+        "each_forward_zone_is_asked_of_its_own_servers",
+    ),
+    ("dns.next_hops", "gateway/src/host/network.rs", "tagged"),
+    (
+        "dns.rate_limit",
+        "gateway/src/setup.rs",
+        "over_the_rate_limit_queries_are_dropped_and_counted",
+    ),
+    (
+        "dns.zones",
+        "gateway/src/setup.rs",
+        "each_forward_zone_is_asked_of_its_own_servers",
+    ),
+    (
+        "dns.zones.name",
+        "gateway/src/setup.rs",
+        "each_forward_zone_is_asked_of_its_own_servers",
+    ),
+    (
+        "dns.zones.servers",
+        "gateway/src/setup.rs",
+        "each_forward_zone_is_asked_of_its_own_servers",
+    ),
+    (
+        "dns.answer_default_zones",
+        "gateway/src/setup.rs",
+        "answer_default_zones_answers_localhost_here",
+    ),
+    (
+        "dns.message_bytes",
+        "gateway/src/setup.rs",
+        "the_cache_is_as_large_as_its_resource_says",
+    ),
+    (
+        "dns.negative_bytes",
+        "gateway/src/setup.rs",
+        "the_cache_is_as_large_as_its_resource_says",
+    ),
+    (
+        "vlans.name",
+        "gateway/src/host/network.rs",
+        "a_vlan_without_a_device_is_told",
+    ),
+    ("vlans.interface", "gateway/src/host/network.rs", "tagged"),
+    ("vlans.tag", "gateway/src/host/network.rs", "tagged"),
+    (
+        "vlans.internal",
+        "gateway/src/setup.rs",
+        "a_time_to_live_of_1_ends_at_the_gateway_whatever_the_way",
+    ),
+    (
+        "vlans.self_ips",
+        "gateway/src/setup.rs",
+        "self_ips_answer_pings_from_both_sides",
+    ),
+    (
+        "vlans.networks",
+        "gateway/src/classify.rs",
+        "a_source_on_the_wrong_side_is_dropped",
+    ),
+    (
+        "vlans.mtu",
+        "gateway/src/setup.rs",
+        "the_mtu_of_the_vlan_outside_bounds_what_leaves",
+    ),
+    (
+        "vlans.enabled",
+        "gateway/src/classify.rs",
+        "a_vlan_on_which_egress_is_off_is_not_inside",
+    ),
+];
+
 /// The test that shows parameters without effect to be told of.
 const NO_EFFECT_TEST: &str = "parameters_without_effect";
 
@@ -67,6 +205,14 @@ pub fn parameters_page() -> String {
             "| parameter | type | default | ends in | test | what it is |\n|---|---|---|---|---|---|\n",
         );
         rows(&mut page, table(kind), "");
+    }
+    page.push_str(
+        "\n## What reads the plan\n\n\
+         The tests named here are those of `gateway/tests` and of `cargo xtask e2e`.\n\n\
+         | field | read by | test |\n|---|---|---|\n",
+    );
+    for (field, file, test) in CONSUMERS {
+        let _ = writeln!(page, "| `{field}` | `{file}` | `{test}` |");
     }
     page
 }
@@ -131,5 +277,18 @@ fn kind_of(shape: &Shape) -> String {
         Shape::List { of, most } => format!("list of {}, at most {most}", kind_of(of)),
         Shape::Object(_) => "object".to_owned(),
         Shape::Anything => "any".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_that_a_parameter_ends_in_has_a_reader() {
+        for (field, _) in TESTS {
+            let read = CONSUMERS.iter().any(|(consumed, ..)| consumed == field);
+            assert!(read, "nothing reads {field}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod independent;
 mod lab;
 mod model;
 mod ownership;
+mod parameters;
 mod paths;
 mod property;
 mod streams;
