@@ -6,6 +6,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
+use bytes::Bytes;
 use snatpool::SessionId;
 
 use crate::classify::Side;
@@ -49,7 +50,7 @@ pub(crate) struct Held {
     /// The side it arrived on.
     pub(crate) side: Side,
     /// The whole packet, from its IP header on.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Bytes,
 }
 
 /// The bytes of packets that wait, by what they wait for.
@@ -117,7 +118,7 @@ impl Arena {
         self.bytes += bytes.len();
         waiting.packets.push_back(Held {
             side,
-            bytes: bytes.to_vec(),
+            bytes: Bytes::copy_from_slice(bytes),
         });
         true
     }
@@ -156,7 +157,7 @@ impl Arena {
         self.bytes += bytes.len();
         self.leaving.push_back(Leaving::Send(Held {
             side,
-            bytes: bytes.to_vec(),
+            bytes: Bytes::copy_from_slice(bytes),
         }));
         true
     }
