@@ -421,6 +421,29 @@ impl Gateway {
         self.snat.sessions()
     }
 
+    /// Addresses of this replica's slice that may be handed out now.
+    #[must_use]
+    pub fn free_addresses(&self) -> u32 {
+        self.dns46.free()
+    }
+
+    /// The SNAT addresses and the gateway's own, with the sessions on them.
+    pub fn addresses(&self) -> impl Iterator<Item = snatpool::AddressStats> {
+        self.snat.addresses()
+    }
+
+    /// What the bindings have counted.
+    #[must_use]
+    pub fn binding_stats(&self) -> snatpool::Stats {
+        self.snat.stats()
+    }
+
+    /// Forgets the cached answers about a name and all names below it; gives how many.
+    pub fn flush(&mut self, zone: &dnscache::Name) -> usize {
+        let resolver = self.resolver.as_mut();
+        resolver.map_or(0, |resolver| resolver.flush_zone(zone))
+    }
+
     /// What has been counted.
     #[must_use]
     pub fn stats(&self) -> &Stats {

@@ -2,6 +2,7 @@
 
 extern crate alloc;
 
+mod admin;
 mod cli;
 mod host;
 

@@ -23,6 +23,7 @@ pub(crate) fn check(tree: &Tree) -> Outcome {
     let before = host_state(&lab)?;
     let gateway = start(tree, &lab)?;
     let result = traffic(&lab).and_then(|()| strangers(&lab));
+    let result = result.and_then(|()| asked(tree, &lab));
     let result = result.and_then(|()| killed(tree, &lab, gateway, &before));
     let result = result.and_then(|()| a_vlan_without_a_device_is_told(tree, &lab));
     let result = result.and_then(|()| tagged(tree, &lab));
@@ -164,6 +165,61 @@ fn strangers(lab: &Lab) -> Result<(), String> {
         }
     }
     println!("strangers outside: not answered, not carried");
+    Ok(())
+}
+
+/// The gateway tells what it does, and takes orders.
+fn asked(tree: &Tree, lab: &Lab) -> Result<(), String> {
+    let state = lab.folder.join("state");
+    let gateway = |line: &str| {
+        let mut command = Command::new(program(tree));
+        command
+            .args(line.split_whitespace())
+            .arg("--state")
+            .arg(&state);
+        text(command)
+    };
+    let tables = gateway("tmctl -d blade virtual_server_stat -s name,clientside.tot_conns")?;
+    let head = "name              clientside.tot_conns\n----------------- --------------------\n";
+    let nat46 = tables
+        .lines()
+        .find(|line| line.starts_with("egress-ipv4-nat46"));
+    if !tables.starts_with(head) || nat46.is_none_or(|line| line.ends_with(" 0")) {
+        return Err(format!("tmctl prints\n{tables}"));
+    }
+    for (line, wanted) in [
+        ("show mappings", "2001:db8:46::80"),
+        ("show sessions", "10.244.1.10:"),
+        ("show pools -o csv", "2002::10:50:20:1"),
+        ("show cache", "derived_hits"),
+        ("show stats -o json", "\"egress-ipv6-nat64\""),
+        ("mappings set 10.46.0.1 2001:db8:46::80", ""),
+    ] {
+        match gateway(line) {
+            Ok(told) if told.contains(wanted) && !wanted.is_empty() => {}
+            // That host has an address already.
+            Err(why) if wanted.is_empty() && why.contains("409") => {}
+            told => return Err(format!("{line}: {told:?}")),
+        }
+    }
+    gateway("mappings set 10.46.0.1 2001:db8:46::81")?;
+    gateway("mappings delete 10.46.0.1")?;
+    gateway("flush example")?;
+    let socket = state.join("replica-0-admin.sock");
+    let mut curl = Command::new("curl");
+    curl.arg("-sS").arg("--unix-socket").arg(&socket);
+    let metrics = text({
+        curl.arg("http://gateway/metrics");
+        curl
+    })?;
+    let wanted = [
+        "egress_connections_total{virtual_server=\"egress-ipv4-nat46\"}",
+        "# EOF",
+    ];
+    if !wanted.iter().all(|text| metrics.contains(text)) {
+        return Err(format!("the metrics are\n{metrics}"));
+    }
+    println!("tmctl, show, mappings, flush and metrics");
     Ok(())
 }
 

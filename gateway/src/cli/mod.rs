@@ -9,6 +9,7 @@ mod plan;
 mod render;
 mod run;
 mod shell;
+mod show;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,10 @@ pub(crate) struct Cli {
 enum Command {
     Demo(demo::Arguments),
     Run(run::Arguments),
+    Show(show::Arguments),
+    Mappings(show::Mappings),
+    Flush(show::Flush),
+    Tmctl(show::Tmctl),
     Check(check::Arguments),
     Plan(plan::Arguments),
     Diff(diff::Arguments),
@@ -44,6 +49,10 @@ impl Cli {
         match &self.command {
             Command::Demo(arguments) => demo::run(arguments),
             Command::Run(arguments) => run::run(arguments),
+            Command::Show(arguments) => show::run(arguments),
+            Command::Mappings(arguments) => show::mappings(arguments),
+            Command::Flush(arguments) => show::flush(arguments),
+            Command::Tmctl(arguments) => show::tmctl(arguments),
             Command::Check(arguments) => check::run(arguments),
             Command::Plan(arguments) => plan::run(arguments),
             Command::Diff(arguments) => diff::run(arguments),

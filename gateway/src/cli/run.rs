@@ -12,6 +12,7 @@ use egress_config::Plan;
 use egress_gateway::Gateway;
 
 use super::plan::{self, Chosen};
+use crate::admin::server::Admin;
 use crate::host::journal::Journal;
 use crate::host::network::{Names, Network};
 use crate::host::sysctl::Settings;
@@ -100,6 +101,7 @@ fn start(arguments: &Arguments, plan: &Plan) -> Result<(), Box<dyn core::error::
     let interfaces: BTreeMap<String, String> = arguments.interface.iter().cloned().collect();
     let mut network = Network::set_up(plan, &names, &interfaces, settings)?;
 
+    let admin = Admin::listen(&file("admin.sock"))?;
     let devices = data::Devices { inside, outside };
     let clock = data::Clock::start();
     let taken = gateway.load(clock.now(), held);
@@ -110,7 +112,7 @@ fn start(arguments: &Arguments, plan: &Plan) -> Result<(), Box<dyn core::error::
         "F5SPKEgress {} was added",
         plan.egress
     );
-    let served = data::serve(gateway, &devices, &journal, &clock, plan.debug_log);
+    let served = data::serve(gateway, &devices, &journal, &admin, &clock, plan);
     for error in network.take_down() {
         tracing::warn!("not put back: {error}");
     }

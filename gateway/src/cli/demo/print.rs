@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Played;
 use super::acts::Act;
+use crate::cli::show::columns;
 
 /// Escape sequences, or nothing.
 struct Colours {
@@ -217,46 +218,13 @@ fn stages(
     Ok(())
 }
 
-/// A table as `tmctl` prints it: dashes under the names, numbers to the right.
+/// A table as `tmctl` prints it.
 fn table(
     out: &mut impl Write,
     head: &[&str],
     rows: impl Iterator<Item = Vec<String>>,
 ) -> io::Result<()> {
-    let rows: Vec<Vec<String>> = rows.collect();
-    let widths: Vec<usize> = head
-        .iter()
-        .enumerate()
-        .map(|(column, name)| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(String::len).max().unwrap_or(0).max(name.len())
-        })
-        .collect();
-    let mut line = |cells: &mut dyn Iterator<Item = (&str, bool)>| -> io::Result<()> {
-        let mut text = String::new();
-        for ((cell, is_number), width) in cells.zip(&widths) {
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            text.push_str(&if is_number {
-                format!("{cell:>width$}")
-            } else {
-                format!("{cell:<width$}")
-            });
-        }
-        writeln!(out, "{}", text.trim_end())
-    };
-    line(&mut head.iter().map(|name| (*name, false)))?;
-    let dashes: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-    line(&mut dashes.iter().map(|dashes| (dashes.as_str(), false)))?;
-    for row in &rows {
-        line(
-            &mut row
-                .iter()
-                .map(|cell| (cell.as_str(), cell.parse::<u64>().is_ok())),
-        )?;
-    }
-    Ok(())
+    out.write_all(columns(head, rows).as_bytes())
 }
 
 pub(super) fn json(out: &mut impl Write, seed: u64, played: &Played) -> io::Result<()> {

@@ -6,11 +6,14 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
+use egress_config::Plan;
 use egress_gateway::{BUFFER, Gateway, Side, Verdict};
 use nat46::offload::{HEADER_LEN, Offload};
 use nat46::{HEADROOM, PacketBuf};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use crate::admin::answer::answer;
+use crate::admin::server::Admin;
 use crate::host::journal::Journal;
 use crate::host::tun::Tun;
 
@@ -58,8 +61,9 @@ pub(super) fn serve(
     gateway: Gateway,
     devices: &Devices,
     journal: &Journal,
+    admin: &Admin,
     clock: &Clock,
-    debug: bool,
+    plan: &Plan,
 ) -> io::Result<()> {
     let (stop, sender) = UnixStream::pair()?;
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
@@ -70,7 +74,7 @@ pub(super) fn serve(
         devices,
         journal,
         clock,
-        debug,
+        plan,
         bytes: vec![0; FRONT + BUFFER],
     };
     loop {
@@ -86,12 +90,14 @@ pub(super) fn serve(
             PollFd::from_borrowed_fd(devices.outside.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(journal.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(admin.as_fd(), PollFlags::IN),
         ];
         match rustix::event::poll(&mut waited, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let [inside, outside, replies, stopped] = waited.map(|one| !one.revents().is_empty());
+        let [inside, outside, replies, stopped, asked] =
+            waited.map(|one| !one.revents().is_empty());
         if stopped {
             return Ok(());
         }
@@ -104,6 +110,10 @@ pub(super) fn serve(
         if outside {
             data.read(Side::Outside)?;
         }
+        if asked {
+            let now = clock.now();
+            admin.serve(|request| answer(now, &mut data.gateway, plan, request));
+        }
         data.turn();
     }
 }
@@ -113,7 +123,7 @@ struct Data<'a> {
     devices: &'a Devices,
     journal: &'a Journal,
     clock: &'a Clock,
-    debug: bool,
+    plan: &'a Plan,
     bytes: Vec<u8>,
 }
 
@@ -179,7 +189,7 @@ impl Data<'_> {
             self.journal.submit(operation);
         }
         while let Some(event) = self.gateway.poll_event() {
-            log::tell(&event, self.debug);
+            log::tell(&event, self.plan.debug_log);
         }
     }
 }

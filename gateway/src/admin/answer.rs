@@ -1,0 +1,143 @@
+//! The data thread's part: what the gateway says of itself.
+
+use core::time::Duration;
+
+use egress_config::Plan;
+use egress_gateway::Gateway;
+use snatpool::{PoolId, Protocol};
+
+use super::{AddressRow, Answer, MappingRow, Request, SessionRow, Snapshot};
+
+/// Answers one request.
+pub(crate) fn answer(
+    now: Duration,
+    gateway: &mut Gateway,
+    plan: &Plan,
+    request: &Request,
+) -> Answer {
+    match request {
+        Request::Mappings => Answer::Mappings(mappings(gateway).collect()),
+        Request::Sessions => Answer::Sessions(sessions(now, gateway).collect()),
+        Request::Stats => Answer::Stats(Box::new(snapshot(now, gateway, plan))),
+        Request::Set { address, host } => match gateway.set_mapping(now, *address, *host) {
+            Ok(()) => Answer::Done(format!("{address} stands for {host}")),
+            Err(error) => Answer::Refused(error.to_string()),
+        },
+        Request::Remove { address } => match gateway.remove_mapping(now, *address) {
+            Some(host) => Answer::Done(format!("{address} does not stand for {host} any more")),
+            None => Answer::Refused(format!("{address} stands for nothing")),
+        },
+        Request::Flush { name } => {
+            let count = gateway.flush(name);
+            Answer::Done(format!("{count} answers at or below {name} were forgotten"))
+        }
+    }
+}
+
+fn mappings(gateway: &Gateway) -> impl Iterator<Item = MappingRow> {
+    gateway.mappings().map(|mapping| MappingRow {
+        address: mapping.address,
+        host: mapping.host,
+        state: state(mapping.state),
+        sessions: mapping.sessions,
+    })
+}
+
+const fn state(state: dns46::State) -> &'static str {
+    match state {
+        dns46::State::Tentative => "tentative",
+        dns46::State::Live => "live",
+        dns46::State::Static => "static",
+        dns46::State::Quarantine => "quarantine",
+    }
+}
+
+fn sessions(now: Duration, gateway: &Gateway) -> impl Iterator<Item = SessionRow> {
+    gateway.sessions().map(move |session| SessionRow {
+        protocol: match session.inside.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::Icmp => "icmp",
+        },
+        client: session.inside.source.to_string(),
+        to: session.inside.destination.to_string(),
+        leaves_as: session.outside.source.to_string(),
+        peer: session.outside.destination.to_string(),
+        state: format!("{:?}", session.state).to_lowercase(),
+        expires_in_seconds: session.expires_at.saturating_sub(now).as_secs(),
+    })
+}
+
+fn snapshot(now: Duration, gateway: &Gateway, plan: &Plan) -> Snapshot {
+    let stats = gateway.stats();
+    let bindings = gateway.binding_stats();
+    let servers = plan.virtual_servers.iter();
+    let dns = gateway.cache_stats().map(|dns| {
+        let (clients, cache, upstream) = (dns.clients, dns.cache, dns.upstream);
+        [
+            ("queries", clients.queries),
+            ("replies", clients.replies),
+            ("fresh_hits", clients.fresh_hits),
+            ("derived_hits", clients.derived_hits),
+            ("negative_hits", clients.negative_hits),
+            ("misses", clients.misses),
+            ("stale_replies", clients.stale_replies),
+            ("local_replies", clients.local_replies),
+            ("upstream_queries", upstream.sent),
+            ("upstream_replies", upstream.received),
+            ("upstream_timeouts", upstream.timeouts),
+            ("upstream_failures", upstream.failed),
+            ("cache_entries", cache.entries as u64),
+            (
+                "cache_bytes",
+                (cache.message_bytes + cache.negative_bytes) as u64,
+            ),
+        ]
+    });
+    let mut mappings = alloc::collections::BTreeMap::from([
+        ("tentative", 0),
+        ("live", 0),
+        ("static", 0),
+        ("quarantine", 0),
+    ]);
+    for mapping in gateway.mappings() {
+        *mappings.entry(state(mapping.state)).or_default() += 1;
+    }
+    Snapshot {
+        egress: plan.egress.clone(),
+        replica: plan.replica,
+        uptime_seconds: now.as_secs(),
+        virtual_servers: servers
+            .map(|server| (server.name(), stats.connections(*server)))
+            .collect(),
+        packets: [
+            ("forwarded", stats.forwarded),
+            ("replied", stats.replied),
+            ("consumed", stats.consumed),
+        ]
+        .into(),
+        drops: stats.drops.clone(),
+        dns: dns.into_iter().flatten().collect(),
+        mappings,
+        free_addresses: gateway.free_addresses(),
+        sessions: [
+            ("live", bindings.live),
+            ("high_water", bindings.high_water),
+            ("opened", bindings.opened),
+        ]
+        .into(),
+        addresses: gateway
+            .addresses()
+            .map(|address| AddressRow {
+                address: address.address.to_string(),
+                pool: if address.pool == PoolId(0) {
+                    "pods"
+                } else {
+                    "own"
+                },
+                sessions: address.sessions,
+                high_water: address.high_water,
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,195 @@
+//! HTTP on a Unix socket that only its owner may open; a thread of its own.
+
+use core::future::Future;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use axum::extract::{Path as Segment, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use rustix::event::EventfdFlags;
+use tokio::sync::oneshot;
+
+use super::{Answer, Request, metrics};
+
+/// Requests that may wait for the data thread.
+const WAITING: usize = 64;
+
+type Asked = (Request, oneshot::Sender<Answer>);
+
+/// The data thread's end.
+pub(crate) struct Admin {
+    requests: Receiver<Asked>,
+    /// Readable while requests wait.
+    wake: OwnedFd,
+    path: PathBuf,
+}
+
+#[derive(Clone)]
+struct Data {
+    requests: SyncSender<Asked>,
+    bell: alloc::sync::Arc<OwnedFd>,
+}
+
+impl Admin {
+    /// Listens on a socket at `path`. One that a life before left behind is replaced.
+    pub(crate) fn listen(path: &Path) -> io::Result<Self> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        listener.set_nonblocking(true)?;
+        let (sender, requests) = sync_channel(WAITING);
+        let wake = rustix::event::eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
+        let data = Data {
+            requests: sender,
+            bell: alloc::sync::Arc::new(wake.try_clone()?),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        thread::Builder::new()
+            .name("admin".to_owned())
+            .spawn(move || {
+                let _ = runtime.block_on(async {
+                    let listener = tokio::net::UnixListener::from_std(listener)?;
+                    axum::serve(listener, routes(data)).await
+                });
+            })?;
+        Ok(Self {
+            requests,
+            wake,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Answers what waits.
+    pub(crate) fn serve(&self, mut answer: impl FnMut(&Request) -> Answer) {
+        let _ = rustix::io::read(&self.wake, &mut [0; 8]);
+        for (request, reply) in self.requests.try_iter() {
+            // Whoever asked may have gone.
+            let _ = reply.send(answer(&request));
+        }
+    }
+}
+
+impl AsFd for Admin {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Data {
+    /// Has the data thread answer.
+    async fn ask(&self, request: Request) -> Response {
+        let (sender, answer) = oneshot::channel();
+        if self.requests.try_send((request, sender)).is_err() {
+            return busy();
+        }
+        let _ = rustix::io::write(&*self.bell, &1_u64.to_ne_bytes());
+        match answer.await {
+            Ok(Answer::Mappings(rows)) => Json(rows).into_response(),
+            Ok(Answer::Sessions(rows)) => Json(rows).into_response(),
+            Ok(Answer::Stats(snapshot)) => Json(snapshot).into_response(),
+            Ok(Answer::Done(told)) => format!("{told}\n").into_response(),
+            Ok(Answer::Refused(why)) => (StatusCode::CONFLICT, format!("{why}\n")).into_response(),
+            Err(_) => busy(),
+        }
+    }
+
+    async fn metrics(&self) -> Response {
+        let (sender, answer) = oneshot::channel();
+        if self.requests.try_send((Request::Stats, sender)).is_err() {
+            return busy();
+        }
+        let _ = rustix::io::write(&*self.bell, &1_u64.to_ne_bytes());
+        let Ok(Answer::Stats(snapshot)) = answer.await else {
+            return busy();
+        };
+        const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        match metrics::render(*snapshot) {
+            Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+}
+
+fn busy() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "busy\n").into_response()
+}
+
+fn bad(why: impl core::fmt::Display) -> Response {
+    (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response()
+}
+
+/// A handler that asks one thing.
+fn asks(request: Request) -> impl Fn(State<Data>) -> Boxed + Clone {
+    move |State(data): State<Data>| {
+        let request = request.clone();
+        Box::pin(async move { data.ask(request).await })
+    }
+}
+
+type Boxed = core::pin::Pin<Box<dyn Future<Output = Response> + Send>>;
+
+fn routes(data: Data) -> Router {
+    Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(asks(Request::Stats)))
+        .route(
+            "/metrics",
+            get(async |State(data): State<Data>| data.metrics().await),
+        )
+        .route("/stats", get(asks(Request::Stats)))
+        .route("/mappings", get(asks(Request::Mappings)))
+        .route("/sessions", get(asks(Request::Sessions)))
+        .route(
+            "/mappings/{address}/{host}",
+            post(
+                async |State(data): State<Data>,
+                       Segment((address, host)): Segment<(String, String)>| {
+                    match (address.parse(), host.parse()) {
+                        (Ok(address), Ok(host)) => data.ask(Request::Set { address, host }).await,
+                        _ => bad("an IPv4 address and an IPv6 host were expected"),
+                    }
+                },
+            ),
+        )
+        .route(
+            "/mappings/{address}",
+            delete(
+                async |State(data): State<Data>, Segment(address): Segment<String>| match address
+                    .parse()
+                {
+                    Ok(address) => data.ask(Request::Remove { address }).await,
+                    Err(error) => bad(error),
+                },
+            ),
+        )
+        .route(
+            "/flush/{name}",
+            post(
+                async |State(data): State<Data>, Segment(name): Segment<String>| match name.parse()
+                {
+                    Ok(name) => data.ask(Request::Flush { name }).await,
+                    Err(error) => bad(error),
+                },
+            ),
+        )
+        .with_state(data)
+}
