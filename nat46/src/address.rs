@@ -3,6 +3,7 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 pub mod rfc6052;
+pub mod rfc7757;
 
 /// An algorithm or table that maps addresses between the families.
 pub trait AddressMap {
