@@ -3,6 +3,7 @@
 
 mod allocations;
 mod operations;
+pub mod packet;
 
 pub use allocations::{CountingAllocator, allocations_of};
 pub use operations::{Operation, operations};

@@ -1,6 +1,7 @@
 //! What is measured: the work per packet and per query, on state made beforehand.
 
 mod dnscache;
+mod nat46;
 
 /// Something that is done over and over again.
 pub struct Operation {
@@ -19,6 +20,6 @@ impl Operation {
 
 /// Every operation that is measured.
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
-    let crates: [&[Operation]; 1] = [dnscache::OPERATIONS];
+    let crates: [&[Operation]; 2] = [dnscache::OPERATIONS, nat46::OPERATIONS];
     crates.into_iter().flatten()
 }

@@ -28,7 +28,7 @@ pub fn nat46_packet(data: &[u8]) {
     let range = HEADROOM..HEADROOM + bytes.len();
     let mut buf = PacketBuf::new(&mut memory, range).unwrap();
     let rewrite = case.rewrite(&packet);
-    let verdict = if let Transport::IcmpError(_) = packet.transport() {
+    let verdict = if packet.transport() == Transport::IcmpError {
         let (source, destination) = (rewrite.source, rewrite.destination);
         let quoted = nat46::Rewrite {
             source: rewrite.destination,
@@ -143,9 +143,7 @@ fn check_error(packet: &Packet, error: &[u8]) {
         packet.fragment().is_none_or(|fragment| fragment.is_first()),
         "an error about a later fragment"
     );
-    let Transport::IcmpError(quoted) = parsed.transport() else {
-        panic!("an error that quotes nothing: {parsed:?}");
-    };
+    let quoted = parsed.quoted(error).expect("an error quotes a packet");
     assert_eq!(
         (quoted.source(), quoted.destination()),
         (packet.source(), packet.destination())

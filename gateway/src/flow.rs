@@ -27,8 +27,8 @@ impl Gateway {
             Transport::NonFirstFragment => {
                 return self.later_fragment(now, Side::Inside, packet, buf);
             }
-            Transport::IcmpError(quoted) => {
-                return self.error_from_inside(now, &quoted, packet, buf);
+            Transport::IcmpError => {
+                return self.error_from_inside(now, packet, buf);
             }
             _ => packet.tuple().as_ref().and_then(tuple::tuple),
         };
@@ -116,8 +116,8 @@ impl Gateway {
             Transport::NonFirstFragment => {
                 return self.later_fragment(now, Side::Outside, packet, buf);
             }
-            Transport::IcmpError(quoted) => {
-                return self.error_from_outside(now, &quoted, packet, buf);
+            Transport::IcmpError => {
+                return self.error_from_outside(now, packet, buf);
             }
             _ => packet.tuple().as_ref().and_then(tuple::tuple),
         };
@@ -279,8 +279,8 @@ impl Gateway {
             destination_port: ports.map_or(0, |ports| ports.destination_port),
         };
         let links = self.links(side);
-        let verdict = match packet.transport() {
-            Transport::IcmpError(quoted) => {
+        let verdict = match packet.quoted(buf.as_bytes()) {
+            Some(quoted) => {
                 let ports = quoted.tuple();
                 let inner = Rewrite {
                     source: quoted.source(),
@@ -299,7 +299,7 @@ impl Gateway {
                     buf,
                 )
             }
-            _ => self
+            None => self
                 .translators
                 .of(side)
                 .rewrite(now, packet, &rewrite, links, buf),
@@ -311,11 +311,11 @@ impl Gateway {
     fn error_from_outside(
         &mut self,
         now: Duration,
-        quoted: &Quoted,
         packet: &Packet,
         buf: &mut PacketBuf<'_>,
     ) -> Verdict {
-        let Some(session) = self.quoted(Side::Outside, quoted) else {
+        let quoted = packet.quoted(buf.as_bytes());
+        let Some(session) = quoted.and_then(|quoted| self.quoted(Side::Outside, &quoted)) else {
             return Verdict::Drop(DropReason::UnknownQuote);
         };
         let source = if packet.source() == session.outside.destination.address {
@@ -346,11 +346,11 @@ impl Gateway {
     fn error_from_inside(
         &mut self,
         now: Duration,
-        quoted: &Quoted,
         packet: &Packet,
         buf: &mut PacketBuf<'_>,
     ) -> Verdict {
-        let Some(session) = self.quoted(Side::Inside, quoted) else {
+        let quoted = packet.quoted(buf.as_bytes());
+        let Some(session) = quoted.and_then(|quoted| self.quoted(Side::Inside, &quoted)) else {
             return Verdict::Drop(DropReason::UnknownQuote);
         };
         let source = session.outside.source.address;

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use nat46::address::rfc6052::Prefix;
 use nat46::address::rfc7757::{Mapping, Siit};
-use nat46::packet::{Packet, Transport};
+use nat46::packet::Packet;
 use nat46::{Config, HEADROOM, Links, PacketBuf, Translator, Verdict};
 use smoltcp::phy::{Device, Medium, RxToken, TunTapInterface, TxToken, wait};
 use smoltcp::time::Instant as Moment;
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut bytes = [0; HEADROOM + 2048];
     let mut translate = |buf: &mut PacketBuf<'_>| -> Option<Verdict> {
         let (now, packet) = (start.elapsed(), Packet::parse(buf.as_bytes()).ok()?);
-        if let Transport::IcmpError(quoted) = packet.transport() {
+        if let Some(quoted) = packet.quoted(buf.as_bytes()) {
             let new = siit.rewrite_error(&packet, &quoted).ok()?;
             let (from, to) = (new.source?, new.destination);
             return Some(translator.rewrite_error(now, &packet, from, to, &new.quoted, links, buf));

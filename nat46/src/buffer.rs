@@ -116,6 +116,26 @@ impl PacketBuf<'_> {
         Some(())
     }
 
+    /// The packet's header of `OLD` bytes becomes one of `NEW` bytes, to be written, in front of a
+    /// payload that stays: both, with the packet cut to `len` bytes. `None`, and nothing is changed, if
+    /// the packet is shorter, has another IP `version`, or too little headroom.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn replace_header<const OLD: usize, const NEW: usize>(
+        &mut self,
+        len: usize,
+        version: u8,
+    ) -> Option<(&mut [u8; NEW], &mut [u8])> {
+        let start = (self.start + OLD).checked_sub(NEW)?;
+        let end = self.start + len;
+        if end > self.end || self.bytes.get(self.start)? >> 4 != version {
+            return None;
+        }
+        let packet = self.bytes.get_mut(start..end)?;
+        (self.start, self.end) = (start, end);
+        packet.split_first_chunk_mut()
+    }
+
     /// Cuts the packet to `len` bytes; does nothing to a shorter one.
     #[inline]
     pub(crate) fn truncate(&mut self, len: usize) {

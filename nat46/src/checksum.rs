@@ -6,6 +6,9 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// An unfolded ones' complement sum.
+///
+/// It is kept in the byte order of the machine, which sums as well as any other (RFC 1071 §2 (B)), and
+/// swapped once, when it is folded.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum(u64);
 
@@ -20,38 +23,36 @@ impl Sum {
         let (words, rest) = bytes.as_chunks::<4>();
         // At most 2^30 words of less than 2^32 each cannot overflow with the carry folded in.
         for word in words {
-            sum += u64::from(u32::from_be_bytes(*word));
+            sum += u64::from(u32::from_ne_bytes(*word));
         }
         let mut last = [0; 4];
         for (to, from) in last.iter_mut().zip(rest) {
             *to = *from;
         }
-        Self(u64::from(fold(sum)) + u64::from(u32::from_be_bytes(last)))
+        Self(u64::from(fold(sum)) + u64::from(u32::from_ne_bytes(last)))
     }
 
     /// Adds a 32-bit number.
     #[inline]
     #[must_use]
     pub const fn word(self, word: u32) -> Self {
-        Self(self.0 + word as u64)
+        Self(self.0 + word.to_be() as u64)
     }
 
     /// Adds an IPv4 address.
     #[inline]
     #[must_use]
     pub const fn ipv4(self, address: Ipv4Addr) -> Self {
-        self.word(address.to_bits())
+        Self(self.0 + u32::from_ne_bytes(address.octets()) as u64)
     }
 
     /// Adds an IPv6 address.
     #[inline]
     #[must_use]
     pub const fn ipv6(self, address: Ipv6Addr) -> Self {
-        let bits = address.to_bits();
-        self.word((bits >> 96) as u32)
-            .word((bits >> 64) as u32)
-            .word((bits >> 32) as u32)
-            .word(bits as u32)
+        let bits = u128::from_ne_bytes(address.octets());
+        let (high, low) = ((bits >> 64) as u64, bits as u64);
+        Self(self.0 + halves(high) + halves(low))
     }
 
     /// Adds another sum.
@@ -65,14 +66,15 @@ impl Sum {
     #[inline]
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {
-        Self(self.0 + !other.folded() as u64)
+        // The complement in 64 bits is the negative modulo 65535 as well.
+        Self(self.0 + halves(!other.0))
     }
 
     /// The sum in 16 bits, not inverted.
     #[inline]
     #[must_use]
     pub const fn folded(self) -> u16 {
-        fold(self.0)
+        fold(self.0).to_be()
     }
 
     /// The checksum: the folded sum, inverted.
@@ -88,16 +90,21 @@ impl Sum {
 #[inline]
 #[must_use]
 pub const fn update(checksum: u16, delta: u16) -> u16 {
-    !fold(!checksum as u64 + delta as u64)
+    let sum = !checksum as u32 + delta as u32;
+    !((sum >> 16) + (sum & 0xffff)) as u16
+}
+
+/// Both halves of 64 bits, summed.
+#[inline]
+const fn halves(bits: u64) -> u64 {
+    (bits >> 32) + (bits & 0xffff_ffff)
 }
 
 #[inline]
 const fn fold(sum: u64) -> u16 {
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    sum as u16
+    let sum = halves(halves(sum)) as u32;
+    // The upper half is the sum of the halves, with the carry of the lower half in it.
+    (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
 }
 
 #[cfg(test)]

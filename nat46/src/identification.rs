@@ -3,35 +3,36 @@
 /// A counter behind a keyed permutation of its 16 bits.
 #[derive(Clone, Debug)]
 pub(crate) struct Identifications {
-    keys: [u32; 4],
+    mask: u16,
+    /// Odd, so that multiplying permutes.
+    factors: [u16; 3],
     next: u16,
 }
 
 impl Identifications {
     pub(crate) fn new(seed: &[u8; 32]) -> Self {
-        let mut keys = [0; 4];
-        let (words, _) = seed.as_chunks::<4>();
-        for (key, word) in keys.iter_mut().zip(words) {
-            *key = u32::from_be_bytes(*word);
+        let (words, _) = seed.as_chunks::<2>();
+        let mut words = words.iter().copied().map(u16::from_be_bytes);
+        let mut word = || words.next().unwrap_or_default();
+        Self {
+            mask: word(),
+            factors: [word() | 1, word() | 1, word() | 1],
+            next: !word(),
         }
-        let start = words
-            .get(4)
-            .map_or(0, |[a, b, ..]| u16::from_be_bytes([*a, *b]));
-        Self { keys, next: start }
     }
 
     /// The next one.
     #[inline]
     pub(crate) fn next(&mut self) -> u16 {
-        let number = self.next;
-        self.next = number.wrapping_add(1);
-        // A Feistel network permutes whatever its rounds mix.
-        let [mut left, mut right] = number.to_be_bytes();
-        for key in self.keys {
-            let mixed = (u32::from(right) ^ key).wrapping_mul(0x9e37_79b1);
-            (left, right) = (right, left ^ (mixed >> 24) as u8);
-        }
-        u16::from_be_bytes([left, right])
+        let [first, second, third] = self.factors;
+        let mut bits = (self.next ^ self.mask).wrapping_mul(first);
+        self.next = self.next.wrapping_add(1);
+        // Every step can be undone, so all of them together permute.
+        bits ^= bits >> 9;
+        bits = bits.wrapping_mul(second);
+        bits ^= bits >> 7;
+        bits = bits.wrapping_mul(third);
+        bits ^ bits >> 8
     }
 }
 

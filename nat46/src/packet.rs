@@ -8,6 +8,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ops::Range;
 
 pub mod build;
+mod carried;
 mod icmp;
 mod ipv4;
 mod ipv6;
@@ -18,7 +19,9 @@ pub use icmp::is_error as is_icmp_error;
 pub use quote::Quoted;
 pub use transport::{TcpFlags, Transport, Tuple};
 
+pub(crate) use carried::Carried;
 pub(crate) use icmp::{v4, v6};
+pub(crate) use ipv6::split as split_addresses;
 pub(crate) use quote::QuotedTransport;
 
 /// Protocol numbers (IANA) that translation knows something about.
@@ -61,7 +64,10 @@ pub struct Packet {
     pub(crate) identification: u32,
     pub(crate) fragmentation: Fragmentation,
     pub(crate) obstacle: Option<Obstacle>,
-    pub(crate) transport: Transport,
+    /// Where its checksum stands in the transport header, if a recipe can be applied to the packet: TCP
+    /// but for SYNs, or UDP with a checksum; whole, without options and extension headers. Else 0.
+    pub(crate) plain: u8,
+    pub(crate) carried: Carried,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,11 +185,17 @@ pub enum ParseError {
 impl Packet {
     /// Checks all lengths of the packet at the start of `bytes`; bytes behind the packet's own length
     /// (padding of a link) are ignored.
-    #[inline]
+    #[inline(always)]
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
         match bytes.first().map_or(0, |byte| byte >> 4) {
-            4 => ipv4::parse(bytes),
-            6 => ipv6::parse(bytes),
+            4 => match ipv4::plain(bytes) {
+                Some(packet) => Ok(packet),
+                None => Ok(ipv4::parse(bytes)?),
+            },
+            6 => match ipv6::plain(bytes) {
+                Some(packet) => Ok(packet),
+                None => Ok(ipv6::parse(bytes)?),
+            },
             found => Err(ParseError::Version { found }),
         }
     }
@@ -266,7 +278,7 @@ impl Packet {
     #[inline]
     #[must_use]
     pub fn transport(&self) -> Transport {
-        self.transport
+        self.carried.transport()
     }
 
     /// Offset of the transport header (of the payload, in a fragment that is not the first).
@@ -286,14 +298,14 @@ impl Packet {
     /// Where the payload of the transport protocol stands: for UDP as its own length says.
     #[must_use]
     pub fn payload(&self) -> Range<usize> {
-        let end = match self.transport {
+        let end = match self.transport() {
             Transport::Udp { len, .. } if self.fragment().is_none() => {
                 self.transport_offset() + usize::from(len)
             }
             Transport::Udp { .. }
             | Transport::Tcp { .. }
             | Transport::IcmpQuery { .. }
-            | Transport::IcmpError(_)
+            | Transport::IcmpError
             | Transport::IcmpOther { .. }
             | Transport::Other
             | Transport::NonFirstFragment => self.len(),
@@ -306,7 +318,7 @@ impl Packet {
     #[inline]
     #[must_use]
     pub fn tuple(&self) -> Option<Tuple> {
-        let (source_port, destination_port) = self.transport.ports()?;
+        let (source_port, destination_port) = self.transport().ports()?;
         Some(Tuple {
             protocol: self.protocol,
             source: self.source(),
@@ -316,11 +328,30 @@ impl Packet {
         })
     }
 
+    /// The packet that an ICMP error quotes, read from the same `bytes` as the error; `None` for every
+    /// other packet.
+    #[must_use]
+    pub fn quoted(&self, bytes: &[u8]) -> Option<Quoted> {
+        if self.transport() != Transport::IcmpError {
+            return None;
+        }
+        let message = bytes.get(self.transport_offset()..self.len())?;
+        Quoted::parse(self.outer_icmp(), message, self.transport_offset())
+    }
+
+    fn outer_icmp(&self) -> u8 {
+        if self.is_ipv6() {
+            protocol::ICMPV6
+        } else {
+            protocol::ICMP
+        }
+    }
+
     /// The packet is, or may be, an ICMP error: no error is ever sent about it.
     #[must_use]
     pub fn is_icmp_error(&self) -> bool {
-        match self.transport {
-            Transport::IcmpError(_) => true,
+        match self.transport() {
+            Transport::IcmpError => true,
             Transport::IcmpOther { kind, .. } => icmp::is_error(self.protocol, kind),
             Transport::Tcp { .. }
             | Transport::Udp { .. }

@@ -6,6 +6,7 @@ mod error;
 mod fit;
 mod header;
 mod mss;
+pub(crate) mod plain;
 mod reply;
 mod table;
 mod transport;
@@ -36,6 +37,9 @@ const LONGEST_WITHOUT_DF: usize = 1260;
 #[derive(Clone, Debug)]
 pub struct Translator {
     config: Config,
+    /// The bits of an arriving traffic class that stay, and those that are set.
+    class_kept: u8,
+    class_set: u8,
     identifications: Identifications,
     /// Errors sent to IPv4 and to IPv6 hosts.
     errors: [Bucket; 2],
@@ -45,8 +49,14 @@ impl Translator {
     /// A translator; `seed` makes its identifications unpredictable.
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let (class_kept, class_set) = match config.traffic_class {
+            TrafficClass::Copy => (0xff, 0),
+            TrafficClass::Set(class) => (0, class),
+        };
         Self {
             config,
+            class_kept,
+            class_set,
             identifications: Identifications::new(&seed),
             errors: [Bucket::default(), Bucket::default()],
         }
@@ -56,7 +66,26 @@ impl Translator {
     ///
     /// `packet` is what [`Packet::parse`] made of the bytes in `buf`. An ICMP error belongs to
     /// [`rewrite_error`](Self::rewrite_error).
+    #[inline(always)]
     pub fn rewrite(
+        &mut self,
+        now: Duration,
+        packet: &Packet,
+        rewrite: &Rewrite,
+        links: Links,
+        buf: &mut PacketBuf<'_>,
+    ) -> Verdict {
+        if self.rewrite_plain(packet, rewrite, links, buf).is_some() {
+            return Verdict::Forward;
+        }
+        // A copy, so that a packet that goes the short way need not stand in memory.
+        let packet = *packet;
+        self.rewrite_any(now, &packet, rewrite, links, buf)
+    }
+
+    /// [`rewrite`](Self::rewrite) for any packet, one step after the other.
+    #[cold]
+    fn rewrite_any(
         &mut self,
         now: Duration,
         packet: &Packet,
@@ -262,10 +291,7 @@ impl Translator {
 
     #[inline]
     fn class(&self, arrived: u8) -> u8 {
-        match self.config.traffic_class {
-            TrafficClass::Copy => arrived,
-            TrafficClass::Set(class) => class,
-        }
+        arrived & self.class_kept | self.class_set
     }
 
     /// The source of the errors that a packet's sender gets.
@@ -294,7 +320,7 @@ fn matches_buffer(packet: &Packet, buf: &mut PacketBuf<'_>) -> bool {
 fn untranslatable(packet: &Packet, crosses: bool) -> Option<DropReason> {
     let number = packet.protocol();
     match packet.transport() {
-        Transport::IcmpError(_) => return Some(DropReason::UntranslatableQuote),
+        Transport::IcmpError => return Some(DropReason::UntranslatableQuote),
         // RFC 5508 REQ-11: others than queries and errors may drop, in the family too.
         Transport::IcmpOther { .. } => return Some(DropReason::UntranslatableIcmp),
         Transport::Tcp { .. }

@@ -1,4 +1,3 @@
-//! What the peers' bench measures with: packets, and a floor beneath every translator.
+//! What the peers' bench measures with: a floor beneath every translator.
 
 pub mod floor;
-pub mod packet;

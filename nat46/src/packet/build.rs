@@ -83,7 +83,7 @@ pub fn udp(
 /// Turns the echo request in `bytes` into its reply, in place (RFC 792, RFC 4443 §4.2). IPv4 options and
 /// extension headers are none of the reply's: such a request gets no answer.
 pub fn echo_reply(packet: &Packet, bytes: &mut [u8]) -> Result<(), BuildError> {
-    let Transport::IcmpQuery { request: true, .. } = packet.transport else {
+    let Transport::IcmpQuery { request: true, .. } = packet.transport() else {
         return Err(BuildError::NoAnswer);
     };
     if packet.has_options() || packet.fragment().is_some() {
@@ -134,7 +134,7 @@ pub fn tcp_reset(
         destination_port,
         flags,
         sequence,
-    } = packet.transport
+    } = packet.transport()
     else {
         return Err(BuildError::NoAnswer);
     };

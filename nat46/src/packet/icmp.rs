@@ -1,7 +1,7 @@
 //! ICMP (RFC 792) and ICMPv6 (RFC 4443) messages.
 
 use super::transport::Parsed;
-use super::{ParseError, Quoted, Transport, protocol};
+use super::{Carried, ParseError, Quoted, protocol};
 
 /// Bytes in front of the data of an echo, and of the packet that an error quotes.
 pub(crate) const HEADER: usize = 8;
@@ -61,22 +61,16 @@ pub(super) fn parse(protocol: u8, body: &[u8], offset: usize) -> Result<Parsed, 
         found: body.len(),
         wanted: HEADER,
     };
-    let (&[kind, code, _, _, i0, i1, _, _], quote) =
-        body.split_first_chunk::<HEADER>().ok_or(truncated)?;
-    let transport = if let Some(request) = echo(protocol, kind) {
-        Transport::IcmpQuery {
-            identifier: u16::from_be_bytes([i0, i1]),
-            request,
-        }
-    } else if is_error(protocol, kind)
-        && let Some(quoted) = Quoted::parse(protocol, body, quote, offset)
-    {
-        Transport::IcmpError(quoted)
+    let &[kind, code, _, _, i0, i1, _, _] = body.first_chunk::<HEADER>().ok_or(truncated)?;
+    let carried = if let Some(request) = echo(protocol, kind) {
+        Carried::echo(request, [i0, i1])
+    } else if is_error(protocol, kind) && Quoted::parse(protocol, body, offset).is_some() {
+        Carried::icmp_error()
     } else {
-        Transport::IcmpOther { kind, code }
+        Carried::icmp_other(kind, code)
     };
     Ok(Parsed {
-        transport,
+        carried,
         header_len: HEADER as u16,
     })
 }

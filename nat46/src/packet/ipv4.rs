@@ -30,7 +30,7 @@ pub(super) struct Header {
 
 impl Header {
     /// Reads a header without judging it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(bytes: &[u8; IPV4_HEADER]) -> Self {
         let [
             v,
@@ -85,7 +85,41 @@ impl Header {
     }
 }
 
-#[inline]
+/// A whole TCP or UDP packet without options, which nearly every packet is; `None` for all others, those
+/// that are not sound among them.
+#[inline(always)]
+pub(super) fn plain(bytes: &[u8]) -> Option<Packet> {
+    let fixed = bytes.first_chunk::<IPV4_HEADER>()?;
+    let header = Header::read(fixed);
+    let body = bytes.get(IPV4_HEADER..usize::from(header.len))?;
+    if fixed[0] != 0x45
+        || header.flags & (MORE_FRAGMENTS | OFFSET) != 0
+        || header_sum(fixed, &[]) != 0xffff
+    {
+        return None;
+    }
+    let (parsed, plain) = transport::plain(header.protocol, body)?;
+    Some(Packet {
+        addresses: Addresses::V4 {
+            source: header.source,
+            destination: header.destination,
+        },
+        len: u32::from(header.len),
+        transport_offset: IPV4_HEADER as u16,
+        payload_offset: IPV4_HEADER as u16 + parsed.header_len,
+        protocol: header.protocol,
+        hop_limit: header.ttl,
+        traffic_class: header.tos,
+        dont_fragment: header.dont_fragment(),
+        identification: u32::from(header.identification),
+        fragmentation: Fragmentation::Whole,
+        obstacle: None,
+        plain,
+        carried: parsed.carried,
+    })
+}
+
+#[cold]
 pub(super) fn parse(bytes: &[u8]) -> Result<Packet, ParseError> {
     let truncated = ParseError::Truncated {
         found: bytes.len(),
@@ -143,16 +177,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Packet, ParseError> {
         identification: u32::from(header.identification),
         fragmentation,
         obstacle,
-        transport: parsed.transport,
+        plain: 0,
+        carried: parsed.carried,
     })
 }
 
-#[inline]
+#[inline(always)]
 fn header_sum(fixed: &[u8; IPV4_HEADER], options: &[u8]) -> u16 {
     let (words, _) = fixed.as_chunks::<4>();
     let sum = words
         .iter()
-        .fold(Sum::ZERO, |sum, word| sum.word(u32::from_be_bytes(*word)));
+        .fold(Sum::ZERO, |sum, word| sum.ipv4(Ipv4Addr::from(*word)));
     if options.is_empty() {
         sum.folded()
     } else {

@@ -37,7 +37,7 @@ pub(super) struct Chain {
 }
 
 impl Header {
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(bytes: &[u8; IPV6_HEADER]) -> Self {
         let [a, b, _, _, p0, p1, next_header, hop_limit, addresses @ ..] = *bytes;
         let (source, destination) = split(&addresses);
@@ -53,7 +53,7 @@ impl Header {
 }
 
 #[inline]
-fn split(addresses: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
+pub(crate) fn split(addresses: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
     let (mut source, mut destination) = ([0; 16], [0; 16]);
     let (front, back) = addresses.split_at(16);
     source.copy_from_slice(front);
@@ -61,7 +61,35 @@ fn split(addresses: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
     (source, destination)
 }
 
-#[inline]
+/// A TCP or UDP packet without extension headers, which nearly every packet is; `None` for all others,
+/// those that are not sound among them.
+#[inline(always)]
+pub(super) fn plain(bytes: &[u8]) -> Option<Packet> {
+    let (fixed, rest) = bytes.split_first_chunk::<IPV6_HEADER>()?;
+    let header = Header::read(fixed);
+    let body = rest.get(..usize::from(header.payload_len))?;
+    let (parsed, plain) = transport::plain(header.next_header, body)?;
+    Some(Packet {
+        addresses: Addresses::V6 {
+            source: header.source,
+            destination: header.destination,
+        },
+        len: IPV6_HEADER as u32 + u32::from(header.payload_len),
+        transport_offset: IPV6_HEADER as u16,
+        payload_offset: IPV6_HEADER as u16 + parsed.header_len,
+        protocol: header.next_header,
+        hop_limit: header.hop_limit,
+        traffic_class: header.traffic_class,
+        dont_fragment: true,
+        identification: 0,
+        fragmentation: Fragmentation::Whole,
+        obstacle: None,
+        plain,
+        carried: parsed.carried,
+    })
+}
+
+#[cold]
 pub(super) fn parse(bytes: &[u8]) -> Result<Packet, ParseError> {
     let truncated = ParseError::Truncated {
         found: bytes.len(),
@@ -81,16 +109,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Packet, ParseError> {
             max: bytes.len(),
         });
     };
-    let chain = if matches!(header.next_header, protocol::TCP | protocol::UDP) {
-        Chain {
-            len: 0,
-            protocol: header.next_header,
-            fragmentation: Fragmentation::Whole,
-            obstacle: None,
-        }
-    } else {
-        walk(header.next_header, rest)?
-    };
+    let chain = walk(header.next_header, rest)?;
     let body = rest.get(chain.len..).unwrap_or_default();
     if let Fragmentation::Fragment(fragment) = chain.fragmentation {
         super::check_fragment(fragment, body.len())?;
@@ -127,7 +146,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Packet, ParseError> {
         },
         fragmentation: chain.fragmentation,
         obstacle: chain.obstacle,
-        transport: parsed.transport,
+        plain: 0,
+        carried: parsed.carried,
     })
 }
 

@@ -136,9 +136,9 @@ impl Quoted {
         start..start + usize::from(self.present)
     }
 
-    /// Reads the `quote` behind the ICMP header of `message`, which stands at `offset` of its packet.
-    pub(super) fn parse(outer: u8, message: &[u8], quote: &[u8], offset: usize) -> Option<Self> {
-        let &[kind, code, _, _, w0, w1, w2, w3] = message.first_chunk()?;
+    /// Reads what the ICMP error `message` quotes, which stands at `offset` of its packet.
+    pub(super) fn parse(outer: u8, message: &[u8], offset: usize) -> Option<Self> {
+        let (&[kind, code, _, _, w0, w1, w2, w3], quote) = message.split_first_chunk()?;
         // RFC 4884 §4: byte 5 in units of 4, byte 4 in units of 8; only of some types.
         let attribute = match (outer, kind) {
             (protocol::ICMP, v4::UNREACHABLE | v4::TIME_EXCEEDED | v4::PARAMETER_PROBLEM) => {

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::{Fragmentation, ParseError, Quoted, icmp, protocol};
+use super::{Carried, Fragmentation, ParseError, icmp, protocol};
 
 /// What a packet carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub enum Transport {
         /// Echo request, not reply.
         request: bool,
     },
-    /// An ICMP or ICMPv6 error with a quoted packet that can be read.
-    IcmpError(Quoted),
+    /// An ICMP or ICMPv6 error that quotes a packet which can be read, by [`Packet::quoted`](super::Packet::quoted).
+    IcmpError,
     /// Any other ICMP or ICMPv6 message; errors whose quoted packet cannot be read among them.
     IcmpOther {
         /// Type.
@@ -108,7 +108,7 @@ impl Tuple {
 impl Transport {
     /// Source and destination port, or the identifier twice.
     #[inline]
-    pub(super) fn ports(&self) -> Option<(u16, u16)> {
+    pub(crate) fn ports(&self) -> Option<(u16, u16)> {
         match *self {
             Self::Tcp {
                 source_port,
@@ -121,15 +121,13 @@ impl Transport {
                 ..
             } => Some((source_port, destination_port)),
             Self::IcmpQuery { identifier, .. } => Some((identifier, identifier)),
-            Self::IcmpError(_) | Self::IcmpOther { .. } | Self::Other | Self::NonFirstFragment => {
-                None
-            }
+            Self::IcmpError | Self::IcmpOther { .. } | Self::Other | Self::NonFirstFragment => None,
         }
     }
 }
 
 pub(super) struct Parsed {
-    pub(super) transport: Transport,
+    pub(super) carried: Carried,
     pub(super) header_len: u16,
 }
 
@@ -146,7 +144,7 @@ pub(super) fn parse(
         Fragmentation::Fragment(fragment) => {
             if !fragment.is_first() {
                 return Ok(Parsed {
-                    transport: Transport::NonFirstFragment,
+                    carried: Carried::non_first_fragment(),
                     header_len: 0,
                 });
             }
@@ -159,18 +157,37 @@ pub(super) fn parse(
         protocol::ICMP => icmp::parse(protocol::ICMP, body, offset),
         protocol::ICMPV6 => icmp::parse(protocol::ICMPV6, body, offset),
         _ => Ok(Parsed {
-            transport: Transport::Other,
+            carried: Carried::other(),
             header_len: 0,
         }),
     }
 }
 
-#[inline]
+/// TCP or UDP that is whole and sound, and where its checksum stands if a recipe can be applied to it.
+#[inline(always)]
+pub(super) fn plain(number: u8, body: &[u8]) -> Option<(Parsed, u8)> {
+    match number {
+        protocol::TCP => {
+            let parsed = tcp(body, true).ok()?;
+            let is_syn = body.get(13)? & TcpFlags::SYN.0 != 0;
+            Some((parsed, if is_syn { 0 } else { 16 }))
+        }
+        protocol::UDP => {
+            let parsed = udp(body, true).ok()?;
+            let has_checksum = body.get(6..8)? != [0, 0];
+            Some((parsed, if has_checksum { 6 } else { 0 }))
+        }
+        _ => None,
+    }
+}
+
+#[inline(always)]
 fn tcp(body: &[u8], whole: bool) -> Result<Parsed, ParseError> {
     let truncated = ParseError::Truncated {
         found: body.len(),
         wanted: 20,
     };
+    let head = body.first_chunk::<20>().ok_or(truncated)?;
     let [
         s0,
         s1,
@@ -184,11 +201,11 @@ fn tcp(body: &[u8], whole: bool) -> Result<Parsed, ParseError> {
         _,
         _,
         _,
-        data_offset,
+        offset,
         flags,
         ..,
-    ] = *body.first_chunk::<20>().ok_or(truncated)?;
-    let header_len = usize::from(data_offset >> 4) * 4;
+    ] = *head;
+    let header_len = usize::from(offset >> 4) * 4;
     if header_len < 20 {
         return Err(ParseError::TcpHeader { found: header_len });
     }
@@ -200,23 +217,19 @@ fn tcp(body: &[u8], whole: bool) -> Result<Parsed, ParseError> {
         });
     }
     Ok(Parsed {
-        transport: Transport::Tcp {
-            source_port: u16::from_be_bytes([s0, s1]),
-            destination_port: u16::from_be_bytes([d0, d1]),
-            flags: TcpFlags(flags),
-            sequence: u32::from_be_bytes([q0, q1, q2, q3]),
-        },
+        carried: Carried::tcp([s0, s1, d0, d1, q0, q1, q2, q3], flags),
         header_len: header_len.min(body.len()) as u16,
     })
 }
 
-#[inline]
+#[inline(always)]
 fn udp(body: &[u8], whole: bool) -> Result<Parsed, ParseError> {
     let truncated = ParseError::Truncated {
         found: body.len(),
         wanted: 8,
     };
-    let [s0, s1, d0, d1, l0, l1, _, _] = *body.first_chunk::<8>().ok_or(truncated)?;
+    let head = *body.first_chunk::<8>().ok_or(truncated)?;
+    let [.., l0, l1, _, _] = head;
     let len = u16::from_be_bytes([l0, l1]);
     if len < 8 || (whole && usize::from(len) > body.len()) {
         return Err(ParseError::UdpLength {
@@ -225,11 +238,7 @@ fn udp(body: &[u8], whole: bool) -> Result<Parsed, ParseError> {
         });
     }
     Ok(Parsed {
-        transport: Transport::Udp {
-            source_port: u16::from_be_bytes([s0, s1]),
-            destination_port: u16::from_be_bytes([d0, d1]),
-            len,
-        },
+        carried: Carried::udp(head),
         header_len: 8,
     })
 }

@@ -59,9 +59,7 @@ pub(super) fn illegal_source(packet: &Packet) -> Option<DropReason> {
 
 pub(super) fn illegal_destination(packet: &Packet) -> Option<DropReason> {
     let legal = match packet.addresses {
-        Addresses::V4 { destination, .. } => {
-            is_host_v4(destination) && !destination.is_link_local()
-        }
+        Addresses::V4 { destination, .. } => is_destination_v4(destination),
         Addresses::V6 { destination, .. } => is_host_v6(destination),
     };
     (!legal).then_some(DropReason::IllegalDestination)
@@ -74,9 +72,19 @@ pub(super) fn is_host_v4(address: Ipv4Addr) -> bool {
     first != 0 && first != 127 && first >> 4 != 14 && !address.is_broadcast()
 }
 
+#[inline]
+pub(super) fn is_destination_v4(address: Ipv4Addr) -> bool {
+    is_host_v4(address) && !address.is_link_local()
+}
+
 /// Not `::`, `::1`, ff00::/8, fe80::/10, ::ffff:0:0/96.
 #[inline]
 pub(super) fn is_host_v6(address: Ipv6Addr) -> bool {
+    let [first, ..] = address.octets();
+    // 2000::/3, global unicast, is most of what is seen.
+    if first >> 5 == 1 {
+        return true;
+    }
     let bits = address.to_bits();
     bits > 1 && bits >> 120 != 0xff && bits >> 118 != 0x3fa && bits >> 32 != 0xffff
 }

@@ -13,7 +13,7 @@ use crate::checksum::{Sum, update};
 use crate::offload::{Checksum, Offload};
 use crate::packet::{
     Addresses, FRAGMENT_HEADER, Fragmentation, IPV4_HEADER, IPV6_HEADER, Packet, Quoted,
-    QuotedTransport, Transport, protocol, v4, v6,
+    QuotedTransport, protocol, v4, v6,
 };
 use crate::{DropReason, Links, PacketBuf, Rewrite, Verdict};
 
@@ -63,7 +63,7 @@ impl Translator {
         if !matches_buffer(packet, buf) {
             return Verdict::Drop(DropReason::Mismatch);
         }
-        let Transport::IcmpError(found) = packet.transport() else {
+        let Some(found) = packet.quoted(buf.as_bytes()) else {
             return Verdict::Drop(DropReason::UntranslatableIcmp);
         };
         let crosses = packet.is_ipv6() != to.is_ipv6();

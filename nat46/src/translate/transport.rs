@@ -19,9 +19,19 @@ pub(super) const fn checksum_place(number: u8) -> Option<usize> {
 /// A transport checksum of zero means none in UDP and is illegal in UDP-Lite (RFC 768, RFC 3828 §3.1).
 #[inline]
 pub(super) const fn nonzero(number: u8, checksum: u16) -> u16 {
-    match (number, checksum) {
-        (protocol::UDP | protocol::UDP_LITE, 0) => 0xffff,
-        _ => checksum,
+    if checksum == 0 {
+        zero_of(number)
+    } else {
+        checksum
+    }
+}
+
+/// Once in 65,536 packets.
+#[cold]
+const fn zero_of(number: u8) -> u16 {
+    match number {
+        protocol::UDP | protocol::UDP_LITE => 0xffff,
+        _ => 0,
     }
 }
 
@@ -80,7 +90,7 @@ pub(super) fn rewrite(
             return Ok(());
         }
         Transport::Other => Sum::ZERO,
-        Transport::NonFirstFragment | Transport::IcmpError(_) | Transport::IcmpOther { .. } => {
+        Transport::NonFirstFragment | Transport::IcmpError | Transport::IcmpOther { .. } => {
             return Ok(());
         }
     };

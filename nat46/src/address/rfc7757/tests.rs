@@ -135,9 +135,7 @@ fn error(by: &str, from: &str, to: &str) -> (Packet, Quoted) {
     let sum = crate::checksum::Sum::ZERO.bytes(&message[..20]).checksum();
     message[10..12].copy_from_slice(&sum.to_be_bytes());
     let packet = Packet::parse(&message).unwrap();
-    let crate::packet::Transport::IcmpError(quoted) = packet.transport() else {
-        panic!("{packet:?}");
-    };
+    let quoted = packet.quoted(&message).unwrap();
     (packet, quoted)
 }
 
