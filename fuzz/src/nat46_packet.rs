@@ -36,15 +36,13 @@ pub fn nat46_packet(data: &[u8]) {
             source_port: rewrite.destination_port,
             destination_port: rewrite.source_port,
         };
-        translator.rewrite_error(
-            NOW,
-            &packet,
+        let new = nat46::ErrorRewrite {
             source,
             destination,
-            &quoted,
-            case.links(),
-            &mut buf,
-        )
+            quoted,
+            reveal_source: case.pick() & 1 != 0,
+        };
+        translator.rewrite_error(NOW, &packet, &new, case.links(), &mut buf)
     } else {
         translator.rewrite(NOW, &packet, &rewrite, case.links(), &mut buf)
     };

@@ -7,6 +7,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
 use bytes::Bytes;
+use nat46::offload::Offload;
 use snatpool::SessionId;
 
 use crate::classify::Side;
@@ -51,6 +52,7 @@ pub(crate) struct Held {
     pub(crate) side: Side,
     /// The whole packet, from its IP header on.
     pub(crate) bytes: Bytes,
+    pub(crate) offload: Offload,
 }
 
 /// The bytes of packets that wait, by what they wait for.
@@ -100,7 +102,14 @@ impl Arena {
     }
 
     /// Keeps a copy of `bytes` until `hold` is released or expires. `false`: no room, the packet drops.
-    pub(crate) fn hold(&mut self, now: Duration, hold: Hold, side: Side, bytes: &[u8]) -> bool {
+    pub(crate) fn hold(
+        &mut self,
+        now: Duration,
+        hold: Hold,
+        side: Side,
+        bytes: &[u8],
+        offload: Offload,
+    ) -> bool {
         if self.bytes.saturating_add(bytes.len()) > self.limits.bytes {
             return false;
         }
@@ -119,6 +128,7 @@ impl Arena {
         waiting.packets.push_back(Held {
             side,
             bytes: Bytes::copy_from_slice(bytes),
+            offload,
         });
         true
     }
@@ -150,7 +160,7 @@ impl Arena {
     }
 
     /// Queues finished bytes, such as the pieces of a split packet. `false`: no room.
-    pub(crate) fn send(&mut self, side: Side, bytes: &[u8]) -> bool {
+    pub(crate) fn send(&mut self, side: Side, bytes: &[u8], offload: Offload) -> bool {
         if self.bytes.saturating_add(bytes.len()) > self.limits.bytes {
             return false;
         }
@@ -158,6 +168,7 @@ impl Arena {
         self.leaving.push_back(Leaving::Send(Held {
             side,
             bytes: Bytes::copy_from_slice(bytes),
+            offload,
         }));
         true
     }
@@ -234,8 +245,8 @@ mod tests {
     fn released_packets_leave_in_arrival_order() {
         let [ticket, _] = tickets();
         let mut arena = Arena::new(Limits::default());
-        assert!(arena.hold(NOW, ticket, Side::Inside, b"first"));
-        assert!(arena.hold(NOW, ticket, Side::Inside, b"second"));
+        assert!(arena.hold(NOW, ticket, Side::Inside, b"first", Offload::NONE));
+        assert!(arena.hold(NOW, ticket, Side::Inside, b"second", Offload::NONE));
         assert!(!arena.is_ready());
         arena.release(ticket);
         for expected in [&b"first"[..], b"second"] {
@@ -251,7 +262,7 @@ mod tests {
     fn refused_packets_leave_as_unreachable() {
         let [ticket, _] = tickets();
         let mut arena = Arena::new(Limits::default());
-        assert!(arena.hold(NOW, ticket, Side::Inside, b"packet"));
+        assert!(arena.hold(NOW, ticket, Side::Inside, b"packet", Offload::NONE));
         arena.refuse(ticket);
         assert!(matches!(arena.poll(), Some(Leaving::Unreachable(_))));
     }
@@ -265,16 +276,22 @@ mod tests {
             ..Limits::default()
         };
         let mut arena = Arena::new(limits);
-        assert!(arena.hold(NOW, ticket, Side::Inside, b"12345"));
-        assert!(!arena.hold(NOW, ticket, Side::Inside, b"123456"), "bytes");
-        assert!(arena.hold(NOW, ticket, Side::Inside, b"1"));
+        assert!(arena.hold(NOW, ticket, Side::Inside, b"12345", Offload::NONE));
         assert!(
-            !arena.hold(NOW, ticket, Side::Inside, b"1"),
+            !arena.hold(NOW, ticket, Side::Inside, b"123456", Offload::NONE),
+            "bytes"
+        );
+        assert!(arena.hold(NOW, ticket, Side::Inside, b"1", Offload::NONE));
+        assert!(
+            !arena.hold(NOW, ticket, Side::Inside, b"1", Offload::NONE),
             "packets of one ticket"
         );
-        assert!(arena.hold(NOW, other, Side::Inside, b"1"), "another ticket");
         assert!(
-            !arena.send(Side::Outside, b"12345"),
+            arena.hold(NOW, other, Side::Inside, b"1", Offload::NONE),
+            "another ticket"
+        );
+        assert!(
+            !arena.send(Side::Outside, b"12345", Offload::NONE),
             "finished bytes count too"
         );
     }
@@ -284,7 +301,7 @@ mod tests {
         let [ticket, _] = tickets();
         let limits = Limits::default();
         let mut arena = Arena::new(limits);
-        assert!(arena.hold(NOW, ticket, Side::Inside, b"packet"));
+        assert!(arena.hold(NOW, ticket, Side::Inside, b"packet", Offload::NONE));
         assert_eq!(arena.poll_timeout(), Some(NOW + limits.age));
         assert_eq!(arena.expire(NOW + limits.age - Duration::from_nanos(1)), 0);
         assert_eq!(arena.expire(NOW + limits.age), 1);

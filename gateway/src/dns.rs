@@ -9,7 +9,7 @@ use dnscache::{Client, ExtendedError, Fetch, Query, Resolver, rcode};
 use egress_config::VirtualServer;
 use nat46::PacketBuf;
 use nat46::checksum::Sum;
-use nat46::offload::Checksum;
+use nat46::offload::{Checksum, Offload};
 use nat46::packet::build::{self, UDP_HEADROOM};
 use nat46::packet::{Packet, Transport, protocol};
 use snatpool::{Lookup, Protocol, Session, Signal, TransportAddress, Tuple};
@@ -82,7 +82,7 @@ impl Gateway {
         if buf.replace(packet).is_some() {
             return Verdict::Reply;
         }
-        if self.arena.send(Side::Inside, packet) {
+        if self.arena.send(Side::Inside, packet, Offload::NONE) {
             return Verdict::Consumed;
         }
         Verdict::Drop(DropReason::NoRoom)
@@ -112,7 +112,9 @@ impl Gateway {
         };
         let payload = UDP_HEADROOM..UDP_HEADROOM + len;
         let sent = match build::udp(client.local, client.address, payload, &mut self.message) {
-            Ok(range) => self.arena.send(Side::Inside, &self.message[range]),
+            Ok(range) => self
+                .arena
+                .send(Side::Inside, &self.message[range], Offload::NONE),
             Err(_) => false,
         };
         if !sent {

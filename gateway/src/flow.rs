@@ -6,7 +6,7 @@ use core::time::Duration;
 use dns46::Lookup as Mapped;
 use egress_config::VirtualServer;
 use nat46::packet::{Packet, Quoted, Transport};
-use nat46::{IcmpError, Links, PacketBuf, Rewrite};
+use nat46::{ErrorRewrite, IcmpError, Links, PacketBuf, Rewrite};
 use snatpool::{FragmentVerdict, Lookup, Refused, Session, SessionId, TransportAddress, Tuple};
 
 use crate::arena::Hold;
@@ -51,7 +51,7 @@ impl Gateway {
             _ => {
                 let host = match self.host(now, way, packet) {
                     Ok(host) => host,
-                    Err(Some(hold)) => return self.hold(now, hold, Side::Inside, packet, buf),
+                    Err(Some(hold)) => return self.hold(now, hold, Side::Inside, buf),
                     Err(None) => {
                         let reason = DropReason::Unmapped;
                         let error = IcmpError::HostUnreachable;
@@ -141,7 +141,7 @@ impl Gateway {
             }
             // Per flow, nobody outside gets in, nor an answer.
             Lookup::Hold(ticket) if self.holds_syns => {
-                return self.hold(now, Hold::Syn(ticket), Side::Outside, packet, buf);
+                return self.hold(now, Hold::Syn(ticket), Side::Outside, buf);
             }
             _ => {
                 let own = &self.classifier.external_self_ips;
@@ -203,9 +203,7 @@ impl Gateway {
         let (key, piece) = tuple::fragment(side, packet, fragment);
         match self.snat.later_fragment(now, &key, piece) {
             FragmentVerdict::Session(session) => self.translate(now, session, side, packet, buf),
-            FragmentVerdict::Hold(ticket) => {
-                self.hold(now, Hold::Fragment(ticket), side, packet, buf)
-            }
+            FragmentVerdict::Hold(ticket) => self.hold(now, Hold::Fragment(ticket), side, buf),
             FragmentVerdict::Refused(why) => Verdict::Drop(DropReason::Fragment(why)),
             _ => Verdict::Drop(DropReason::NoSession),
         }
@@ -213,19 +211,11 @@ impl Gateway {
 
     /// Keeps a packet, whole: a device's metadata does not wait with it. A super-packet is not kept,
     /// since it is many packets; its sender sends them again.
-    fn hold(
-        &mut self,
-        now: Duration,
-        hold: Hold,
-        side: Side,
-        packet: &Packet,
-        buf: &mut PacketBuf<'_>,
-    ) -> Verdict {
-        if buf.offload().segmentation.is_some() {
-            return Verdict::Drop(DropReason::NoRoom);
-        }
-        nat46::complete_checksum(packet, buf);
-        if self.arena.hold(now, hold, side, buf.as_bytes()) {
+    fn hold(&mut self, now: Duration, hold: Hold, side: Side, buf: &PacketBuf<'_>) -> Verdict {
+        let kept = self
+            .arena
+            .hold(now, hold, side, buf.as_bytes(), buf.offload());
+        if kept {
             Verdict::Consumed
         } else {
             Verdict::Drop(DropReason::NoRoom)
@@ -288,16 +278,14 @@ impl Gateway {
                     source_port: ports.map_or(0, |ports| ports.source_port),
                     destination_port: ports.map_or(0, |ports| ports.destination_port),
                 };
-                let (source, destination) = (packet.source(), packet.destination());
-                self.translators.of(side).rewrite_error(
-                    now,
-                    packet,
-                    source,
-                    destination,
-                    &inner,
-                    links,
-                    buf,
-                )
+                let new = ErrorRewrite {
+                    source: packet.source(),
+                    destination: packet.destination(),
+                    quoted: inner,
+                    reveal_source: false,
+                };
+                let translator = self.translators.of(side);
+                translator.rewrite_error(now, packet, &new, links, buf)
             }
             None => self
                 .translators
@@ -318,26 +306,25 @@ impl Gateway {
         let Some(session) = quoted.and_then(|quoted| self.quoted(Side::Outside, &quoted)) else {
             return Verdict::Drop(DropReason::UnknownQuote);
         };
-        let source = if packet.source() == session.outside.destination.address {
+        let destination = session.inside.source.address;
+        let is_host = packet.source() == session.outside.destination.address;
+        let source = if is_host {
             Some(session.inside.destination.address)
         } else {
-            self.router(packet.source(), session.inside.source.address)
+            self.router(packet.source(), destination)
         };
         let Some(source) = source else {
             return Verdict::Drop(DropReason::UnknownQuote);
         };
-        let destination = session.inside.source.address;
-        let inner = tuple::quoted_rewrite(&session, Side::Outside);
-        let links = self.links(Side::Outside);
-        let verdict = self.translators.of(Side::Outside).rewrite_error(
-            now,
-            packet,
+        let new = ErrorRewrite {
             source,
             destination,
-            &inner,
-            links,
-            buf,
-        );
+            quoted: tuple::quoted_rewrite(&session, Side::Outside),
+            reveal_source: !is_host,
+        };
+        let links = self.links(Side::Outside);
+        let translator = self.translators.of(Side::Outside);
+        let verdict = translator.rewrite_error(now, packet, &new, links, buf);
         self.conclude(Side::Outside, verdict, buf)
     }
 
@@ -355,17 +342,15 @@ impl Gateway {
         };
         let source = session.outside.source.address;
         let destination = session.outside.destination.address;
-        let inner = tuple::quoted_rewrite(&session, Side::Inside);
-        let links = self.links(Side::Inside);
-        let verdict = self.translators.of(Side::Inside).rewrite_error(
-            now,
-            packet,
+        let new = ErrorRewrite {
             source,
             destination,
-            &inner,
-            links,
-            buf,
-        );
+            quoted: tuple::quoted_rewrite(&session, Side::Inside),
+            reveal_source: false,
+        };
+        let links = self.links(Side::Inside);
+        let translator = self.translators.of(Side::Inside);
+        let verdict = translator.rewrite_error(now, packet, &new, links, buf);
         self.conclude(Side::Inside, verdict, buf)
     }
 
@@ -467,7 +452,10 @@ impl Gateway {
             nat46::Verdict::Drop(reason) => Verdict::Drop(DropReason::Translation(reason)),
             nat46::Verdict::Split(mut pieces) => {
                 while pieces.next(buf) {
-                    if !self.arena.send(side.opposite(), buf.as_bytes()) {
+                    if !self
+                        .arena
+                        .send(side.opposite(), buf.as_bytes(), buf.offload())
+                    {
                         return Verdict::Drop(DropReason::NoRoom);
                     }
                 }

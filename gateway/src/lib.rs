@@ -35,6 +35,7 @@ use core::time::Duration;
 use dns46::{Dns46, OperationId, StoreOperation, StoreReply};
 use dnscache::Resolver;
 use egress_config::Plan;
+use nat46::offload::Offload;
 use nat46::packet::Packet;
 use nat46::packet::build::UDP_HEADROOM;
 use nat46::{HEADROOM, IcmpError, PacketBuf};
@@ -90,8 +91,8 @@ const EVENTS: usize = 4096;
 ///         let reply = host.store(operation);
 ///         gateway.handle_store(host.now(), operation.id, reply);
 ///     }
-///     while let Some((side, range)) = gateway.poll_transmit(host.now(), &mut bytes) {
-///         host.write(side, &bytes[range]);
+///     while let Some(transmit) = gateway.poll_transmit(host.now(), &mut bytes) {
+///         host.write(transmit.side, &bytes[transmit.range]);
 ///     }
 ///     while let Some(event) = gateway.poll_event() {
 ///         println!("{event:?}");
@@ -143,6 +144,35 @@ pub enum Verdict {
     Consumed,
     /// Nothing leaves.
     Drop(DropReason),
+}
+
+/// A packet that leaves beside the verdicts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where it is sent.
+    pub side: Side,
+    /// Where it stands in the lent buffer.
+    pub range: Range<usize>,
+    /// What is left to the device.
+    pub offload: Offload,
+}
+
+impl Transmit {
+    fn of(side: Side, buf: &PacketBuf<'_>) -> Self {
+        Self {
+            side,
+            range: buf.range(),
+            offload: buf.offload(),
+        }
+    }
+
+    fn plain(side: Side, range: Range<usize>) -> Self {
+        Self {
+            side,
+            range,
+            offload: Offload::NONE,
+        }
+    }
 }
 
 impl Gateway {
@@ -222,7 +252,7 @@ impl Gateway {
     /// The next packet that leaves beside the verdicts: pieces of packets, released packets, answers
     /// to queries that had to wait, queries to upstream servers. It stands at the range of `buf`,
     /// which has [`BUFFER`] bytes.
-    pub fn poll_transmit(&mut self, now: Duration, buf: &mut [u8]) -> Option<(Side, Range<usize>)> {
+    pub fn poll_transmit(&mut self, now: Duration, buf: &mut [u8]) -> Option<Transmit> {
         self.now = now;
         while let Some(leaving) = self.arena.poll() {
             let sent = self.leave(now, leaving, buf);
@@ -233,28 +263,46 @@ impl Gateway {
         }
         let sent = self.own_segment(now, buf).or_else(|| {
             let range = self.ask_upstream(now, buf)?;
-            Some((Side::Outside, range))
+            Some(Transmit::plain(Side::Outside, range))
         });
         self.turn(now);
         sent
     }
 
     /// A packet leaves the arena.
-    fn leave(
-        &mut self,
-        now: Duration,
-        leaving: Leaving,
-        buf: &mut [u8],
-    ) -> Option<(Side, Range<usize>)> {
-        let (Leaving::Again(Held { side, bytes })
-        | Leaving::Of(_, Held { side, bytes })
-        | Leaving::Unreachable(Held { side, bytes })
-        | Leaving::Unanswered(Held { side, bytes })
-        | Leaving::Send(Held { side, bytes })) = &leaving;
+    fn leave(&mut self, now: Duration, leaving: Leaving, buf: &mut [u8]) -> Option<Transmit> {
+        let (Leaving::Again(Held {
+            side,
+            bytes,
+            offload,
+        })
+        | Leaving::Of(
+            _,
+            Held {
+                side,
+                bytes,
+                offload,
+            },
+        )
+        | Leaving::Unreachable(Held {
+            side,
+            bytes,
+            offload,
+        })
+        | Leaving::Unanswered(Held {
+            side,
+            bytes,
+            offload,
+        })
+        | Leaving::Send(Held {
+            side,
+            bytes,
+            offload,
+        })) = &leaving;
         let side = *side;
         let place = HEADROOM..HEADROOM + bytes.len();
         buf.get_mut(place.clone())?.copy_from_slice(bytes);
-        let mut buf = PacketBuf::new(buf, place)?;
+        let mut buf = PacketBuf::new(buf, place)?.with_offload(*offload);
         let verdict = match leaving {
             Leaving::Send(_) => Verdict::Reply,
             Leaving::Again(_) => self.route(now, side, &mut buf),
@@ -273,8 +321,8 @@ impl Gateway {
         };
         self.stats.count(&verdict);
         match verdict {
-            Verdict::Forward => Some((side.opposite(), buf.range())),
-            Verdict::Reply => Some((side, buf.range())),
+            Verdict::Forward => Some(Transmit::of(side.opposite(), &buf)),
+            Verdict::Reply => Some(Transmit::of(side, &buf)),
             Verdict::Consumed | Verdict::Drop(_) => None,
         }
     }

@@ -2,7 +2,6 @@
 
 use alloc::collections::BTreeMap;
 use core::net::SocketAddr;
-use core::ops::Range;
 use core::time::Duration;
 
 use dnscache::{Client, StreamId, StreamInput, StreamTransmit};
@@ -15,7 +14,7 @@ use crate::classify::DNS_PORT;
 use crate::clients::{Framed, PREFIX};
 use crate::setup::OWN;
 use crate::sockets::{Connection, SocketEvent};
-use crate::{DropReason, Event, Gateway, Side, Verdict, tuple};
+use crate::{DropReason, Event, Gateway, Side, Transmit, Verdict, tuple};
 
 /// Which connection is which of the resolver's streams.
 #[derive(Debug, Default)]
@@ -84,11 +83,7 @@ impl Gateway {
     }
 
     /// The next segment of the gateway's own connections.
-    pub(crate) fn own_segment(
-        &mut self,
-        now: Duration,
-        buf: &mut [u8],
-    ) -> Option<(Side, Range<usize>)> {
+    pub(crate) fn own_segment(&mut self, now: Duration, buf: &mut [u8]) -> Option<Transmit> {
         while let Some(segment) = self.sockets.poll_packet() {
             let place = HEADROOM..HEADROOM + segment.len();
             buf.get_mut(place.clone())?.copy_from_slice(&segment);
@@ -100,7 +95,7 @@ impl Gateway {
                 continue;
             };
             if tuple.source.port == DNS_PORT {
-                return Some((Side::Inside, buf.range()));
+                return Some(Transmit::of(Side::Inside, &buf));
             }
             let signal = tuple::signal(&packet);
             let session = match self.snat.outbound(now, &tuple, signal) {
@@ -120,7 +115,7 @@ impl Gateway {
                 .of(Side::Inside)
                 .rewrite(now, &packet, &rewrite, links, &mut buf);
             if verdict == nat46::Verdict::Forward {
-                return Some((Side::Outside, buf.range()));
+                return Some(Transmit::of(Side::Outside, &buf));
             }
         }
         None

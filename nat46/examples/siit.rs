@@ -44,9 +44,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut translate = |buf: &mut PacketBuf<'_>| -> Option<Verdict> {
         let (now, packet) = (start.elapsed(), Packet::parse(buf.as_bytes()).ok()?);
         if let Some(quoted) = packet.quoted(buf.as_bytes()) {
-            let new = siit.rewrite_error(&packet, &quoted).ok()?;
-            let (from, to) = (new.source?, new.destination);
-            return Some(translator.rewrite_error(now, &packet, from, to, &new.quoted, links, buf));
+            // RFC 7600's dummy address stands in for routers without an IPv4 address.
+            let dummy = Some([192, 0, 0, 8].into());
+            let new = siit.rewrite_error(&packet, &quoted, dummy).ok()?;
+            return Some(translator.rewrite_error(now, &packet, &new, links, buf));
         }
         let rewrite = siit.rewrite(&packet).ok()?;
         Some(translator.rewrite(now, &packet, &rewrite, links, buf))

@@ -29,4 +29,4 @@ pub use config::{Config, ErrorRate, LowestIpv6Mtu, MssClamp, TrafficClass, UdpZe
 pub use recipe::Recipe;
 pub use split::Pieces;
 pub use translate::{Translator, complete_checksum};
-pub use verdict::{DropReason, IcmpError, Links, Rewrite, Verdict};
+pub use verdict::{DropReason, ErrorRewrite, IcmpError, Links, Rewrite, Verdict};

@@ -23,6 +23,8 @@ pub(crate) use carried::Carried;
 pub(crate) use icmp::{v4, v6};
 pub(crate) use ipv6::split as split_addresses;
 pub(crate) use quote::QuotedTransport;
+#[cfg(test)]
+pub(crate) use {ipv4::parse as parse_any_ipv4, ipv6::parse as parse_any_ipv6};
 
 /// Protocol numbers (IANA) that translation knows something about.
 pub mod protocol {

@@ -5,7 +5,9 @@ mod apply;
 mod error;
 mod fit;
 mod header;
+mod interface;
 mod mss;
+mod partial;
 pub(crate) mod plain;
 mod reply;
 mod table;
@@ -27,6 +29,8 @@ use crate::{
 
 use fit::Fit;
 use header::{DONT_FRAGMENT, Ipv4, Ipv6, fragment_flags};
+pub use partial::complete_checksum;
+use partial::{finish_checksum, settle_offload};
 
 /// The longest IPv4 packet that may be fragmented on its way (RFC 7915 §5.1).
 const LONGEST_WITHOUT_DF: usize = 1260;
@@ -144,7 +148,16 @@ impl Translator {
             Fit::Split(limit) => Some(limit),
             Fit::Whole | Fit::Segments(_) | Fit::TooBig(_) | Fit::TooLong => None,
         };
-        self.write_header(packet, to, limit, buf)
+        let verdict = self.write_header(packet, to, limit, buf);
+        if verdict == Verdict::Forward
+            && !to.is_ipv6()
+            && buf.as_bytes().len() > usize::from(u16::MAX)
+        {
+            let header = IPV4_HEADER + packet.payload_offset() - packet.transport_offset();
+            return Pieces::of_super_packet(packet.protocol(), header, buf)
+                .map_or(Verdict::Drop(DropReason::TooLong), Verdict::Split);
+        }
+        verdict
     }
 
     /// What stands in the way of any packet: source routes, Segments Left, an expiring hop limit.
@@ -271,7 +284,7 @@ impl Translator {
             return Verdict::Forward;
         };
         let fragment = packet.fragment().unwrap_or_else(|| packet.whole());
-        Pieces::new(to.is_ipv6(), limit, fragment, buf)
+        Pieces::of_datagram(to.is_ipv6(), limit, fragment, buf)
             .map_or(Verdict::Drop(DropReason::TooLong), Verdict::Split)
     }
 
@@ -363,59 +376,6 @@ const fn other_family(number: u8) -> u8 {
         protocol::ICMP => protocol::ICMPV6,
         protocol::ICMPV6 => protocol::ICMP,
         _ => number,
-    }
-}
-
-/// Offload metadata must speak of this packet; ICMP checksums are finished here (translation 7.3, 7.8).
-#[inline]
-fn settle_offload(packet: &Packet, buf: &mut PacketBuf<'_>) -> Result<(), DropReason> {
-    let offload = buf.offload();
-    if offload.is_plain() {
-        return Ok(());
-    }
-    if offload.segmentation.is_some() && packet.fragment().is_some() {
-        return Err(DropReason::Offload);
-    }
-    let Checksum::Partial { start, offset } = offload.checksum else {
-        return Ok(());
-    };
-    let icmp = matches!(packet.protocol(), protocol::ICMP | protocol::ICMPV6);
-    let place = if icmp {
-        Some(2)
-    } else {
-        transport::checksum_place(packet.protocol())
-    };
-    if usize::from(start) != packet.transport_offset()
-        || place != Some(usize::from(offset))
-        || packet.fragment().is_some()
-    {
-        return Err(DropReason::Offload);
-    }
-    if icmp {
-        finish_checksum(packet, buf);
-    }
-    Ok(())
-}
-
-/// Completes the checksum that a device left partial, for whoever consumes the packet instead of passing
-/// it on, or keeps it. Offload metadata that does not fit the packet is left as it is.
-pub fn complete_checksum(packet: &Packet, buf: &mut PacketBuf<'_>) {
-    if matches_buffer(packet, buf) && settle_offload(packet, buf).is_ok() {
-        finish_checksum(packet, buf);
-    }
-}
-
-/// Completes a partial checksum, which `settle_offload` has found to be this packet's.
-fn finish_checksum(packet: &Packet, buf: &mut PacketBuf<'_>) {
-    let offload = buf.offload();
-    if let Checksum::Partial { start, offset } = offload.checksum {
-        let (start, offset) = (usize::from(start), usize::from(offset));
-        if transport::complete(start, offset, packet.protocol(), buf.as_bytes_mut()).is_some() {
-            buf.set_offload(Offload {
-                checksum: Checksum::Full,
-                ..offload
-            });
-        }
     }
 }
 

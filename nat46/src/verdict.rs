@@ -21,6 +21,21 @@ pub struct Rewrite {
     pub destination_port: u16,
 }
 
+/// New addresses of an ICMP error, and of the packet that it quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ErrorRewrite {
+    /// New source address of the error.
+    pub source: IpAddr,
+    /// New destination address of the error, of the same family.
+    pub destination: IpAddr,
+    /// New addresses and ports of the quoted packet, in its own direction: the reverse of the error's.
+    pub quoted: Rewrite,
+    /// From IPv6 to IPv4: tell the error's IPv6 source in an Interface Information Object (RFC 5837),
+    /// since `source` is a stand-in for a router that has no IPv4 address (RFC 6791 §4). Left out if the
+    /// lent buffer has less than 128 bytes of room around the packet.
+    pub reveal_source: bool,
+}
+
 /// Maximum transmission units in bytes of the links that a packet comes from and leaves by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Links {

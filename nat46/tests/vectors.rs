@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use nat46::address::rfc6052::Prefix;
 use nat46::address::rfc7757::{Mapping, Siit};
-use nat46::packet::{Packet, Transport};
+use nat46::packet::Packet;
 use nat46::{Config, HEADROOM, Links, PacketBuf, Translator, UdpZero, Verdict};
 use serde_json::Value;
 
@@ -136,11 +136,13 @@ fn translate(vector: &Value) -> Out {
     let mut buf = PacketBuf::new(&mut memory, HEADROOM..HEADROOM + input.len()).unwrap();
     let (now, links) = (Duration::ZERO, maps.links(packet.is_ipv6()));
     let siit = Siit::new(&maps.rows, maps.prefix).without_hairpins();
-    let verdict = if let Transport::IcmpError(quoted) = packet.transport() {
-        let new = siit.rewrite_error(&packet, &quoted).unwrap();
-        let source = new.source.unwrap_or(maps.rfc6791);
-        let (to, quoted) = (new.destination, new.quoted);
-        translator.rewrite_error(now, &packet, source, to, &quoted, links, &mut buf)
+    let verdict = if let Some(quoted) = packet.quoted(&input) {
+        let new = siit.rewrite_error(&packet, &quoted, Some(maps.rfc6791));
+        let new = nat46::ErrorRewrite {
+            reveal_source: false,
+            ..new.unwrap()
+        };
+        translator.rewrite_error(now, &packet, &new, links, &mut buf)
     } else {
         match siit.rewrite(&packet) {
             Ok(rewrite) => translator.rewrite(now, &packet, &rewrite, links, &mut buf),

@@ -44,6 +44,9 @@ pub fn to_ipv4(buffer: &mut [u8], source: Ipv4Addr, destination: Ipv4Addr) {
     let hop_limit = header[7] - 1;
     let old = word_sum(&header[8..40]);
     let new = word_sum(&source.octets()) + word_sum(&destination.octets());
+    // Summed from what is written, not read again from where it was just written.
+    let sum = 0x4500 + u32::from(traffic_class) + u32::from(total_length) + 0x4000 + new;
+    let sum = sum + (u32::from(hop_limit) << 8) + u32::from(next_header);
 
     header[20] = 0x45;
     header[21] = traffic_class;
@@ -52,11 +55,9 @@ pub fn to_ipv4(buffer: &mut [u8], source: Ipv4Addr, destination: Ipv4Addr) {
     header[26..28].copy_from_slice(&[0x40, 0]);
     header[28] = hop_limit;
     header[29] = next_header;
-    header[30..32].fill(0);
+    header[30..32].copy_from_slice(&(!fold(sum)).to_be_bytes());
     header[32..36].copy_from_slice(&source.octets());
     header[36..40].copy_from_slice(&destination.octets());
-    let checksum = !fold(word_sum(&header[20..40]));
-    header[30..32].copy_from_slice(&checksum.to_be_bytes());
     adjust(&mut transport[16..18], old, new);
 }
 

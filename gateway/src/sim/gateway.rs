@@ -8,7 +8,7 @@ use nat46::{HEADROOM, PacketBuf};
 
 use super::Node;
 use crate::store::MemoryStore;
-use crate::{BUFFER, DropReason, Event, Gateway, Side, Verdict};
+use crate::{BUFFER, DropReason, Event, Gateway, Side, Transmit, Verdict};
 
 /// Number of the interface towards the pods.
 pub const INSIDE: usize = 0;
@@ -103,7 +103,9 @@ impl GatewayNode {
                     }
                 }
             }
-            while let Some((side, range)) = self.gateway.poll_transmit(now, &mut self.buffer) {
+            while let Some(Transmit { side, range, .. }) =
+                self.gateway.poll_transmit(now, &mut self.buffer)
+            {
                 idle = false;
                 self.sending
                     .push_back((interface(side), self.buffer[range].to_vec()));

@@ -8,7 +8,7 @@ use dns46::{OperationId, StoreAction, StoreOperation};
 use egress_config::{Plan, Sources};
 use egress_gateway::sim::{Parsed, Payload, craft};
 use egress_gateway::store::MemoryStore;
-use egress_gateway::{BUFFER, DropReason, Event, Gateway, Side, Verdict};
+use egress_gateway::{BUFFER, DropReason, Event, Gateway, Side, Transmit, Verdict};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
@@ -152,7 +152,9 @@ impl World {
                     self.operations.push(operation);
                 }
             }
-            while let Some((side, range)) = self.gateway.poll_transmit(self.now, &mut self.buffer) {
+            while let Some(Transmit { side, range, .. }) =
+                self.gateway.poll_transmit(self.now, &mut self.buffer)
+            {
                 idle = false;
                 let bytes = self.buffer[range].to_vec();
                 match self.upstream_answer(side, &bytes) {

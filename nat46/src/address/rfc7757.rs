@@ -6,8 +6,8 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::rfc6052::Prefix;
 use super::{AddressMap, Unmapped};
-use crate::Rewrite;
 use crate::packet::{Packet, Quoted, Tuple};
+use crate::{ErrorRewrite, Rewrite};
 
 /// A row of the table: addresses of an IPv4 prefix stand for those of an IPv6 prefix, and back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,18 +90,6 @@ pub struct Siit<'a> {
     hairpins: bool,
 }
 
-/// New addresses of an ICMP error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ErrorRewrite {
-    /// Of the outer header; `None` for a router that has no counterpart: an address of the translator's
-    /// then (RFC 6791, RFC 7915 §5.1).
-    pub source: Option<IpAddr>,
-    /// Of the outer header.
-    pub destination: IpAddr,
-    /// Of the quoted packet.
-    pub quoted: Rewrite,
-}
-
 impl<'a> Siit<'a> {
     /// `prefix` is for all that no row holds.
     #[must_use]
@@ -147,11 +135,13 @@ impl<'a> Siit<'a> {
     ///
     /// # Errors
     ///
-    /// If an address other than the outer source has no counterpart.
+    /// If an address other than the outer source has no counterpart, or that has none and there is no
+    /// `stand_in`, an address of the translator's (RFC 6791) in the family that the error leaves in.
     pub fn rewrite_error(
         &self,
         packet: &Packet,
         quoted: &Quoted,
+        stand_in: Option<IpAddr>,
     ) -> Result<ErrorRewrite, Unmapped> {
         let (outer, inner) = (
             (packet.source(), packet.destination()),
@@ -182,8 +172,9 @@ impl<'a> Siit<'a> {
             _ => return Err(Unmapped),
         };
         Ok(ErrorRewrite {
-            source,
+            source: source.or(stand_in).ok_or(Unmapped)?,
             destination,
+            reveal_source: source.is_none(),
             quoted: rewrite(from, to, quoted.tuple()),
         })
     }

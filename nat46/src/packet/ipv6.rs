@@ -90,7 +90,7 @@ pub(super) fn plain(bytes: &[u8]) -> Option<Packet> {
 }
 
 #[cold]
-pub(super) fn parse(bytes: &[u8]) -> Result<Packet, ParseError> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Packet, ParseError> {
     let truncated = ParseError::Truncated {
         found: bytes.len(),
         wanted: IPV6_HEADER,

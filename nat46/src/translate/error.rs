@@ -1,9 +1,10 @@
 //! ICMP errors: a message whose payload is a packet of the other direction (RFC 7915 §4.2-4.3, §5.2-5.3).
 
-use core::net::IpAddr;
+use core::net::Ipv6Addr;
 use core::time::Duration;
 
 use super::header::{self, DONT_FRAGMENT, Ipv4, Ipv6, fragment_flags};
+use super::interface;
 use super::reply::write_icmp;
 use super::table::{self, Icmp};
 use super::transport::{checksum_place, echo_delta, echo_kind, nonzero, port_delta, pseudo_header};
@@ -15,11 +16,13 @@ use crate::packet::{
     Addresses, FRAGMENT_HEADER, Fragmentation, IPV4_HEADER, IPV6_HEADER, Packet, Quoted,
     QuotedTransport, protocol, v4, v6,
 };
-use crate::{DropReason, Links, PacketBuf, Rewrite, Verdict};
+use crate::{DropReason, ErrorRewrite, Links, PacketBuf, Rewrite, Verdict};
 
 const ICMP_HEADER: usize = 8;
 /// RFC 4884 §4: a quote in front of an extension has at least this length.
 const LEAST_QUOTE: usize = 128;
+/// What an error grows by at most, to tell its source: a quote of 28 bytes, padded, and the extension.
+const REVEAL_ROOM: usize = LEAST_QUOTE - 28 + interface::EXTENSION_LEN;
 
 /// What becomes of the quoted packet.
 struct Quote {
@@ -32,27 +35,23 @@ struct Quote {
     /// Extension structure, and the zeros in front of it; 0 for none.
     extension_len: usize,
     padding: usize,
+    /// The extension is made here, and tells this source.
+    revealed: Option<Ipv6Addr>,
 }
 
 impl Translator {
-    /// Gives an ICMP error the outer addresses `source` and `destination`, and the packet that it
-    /// quotes the addresses and ports of `quoted`, in the quoted packet's own direction.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "two headers are rewritten at once"
-    )]
+    /// Gives an ICMP error, and the packet that it quotes, new addresses, in its own family or the other.
     pub fn rewrite_error(
         &mut self,
         now: Duration,
         packet: &Packet,
-        source: IpAddr,
-        destination: IpAddr,
-        quoted: &Rewrite,
+        rewrite: &ErrorRewrite,
         links: Links,
         buf: &mut PacketBuf<'_>,
     ) -> Verdict {
+        let quoted = &rewrite.quoted;
         let (Some(to), Some(inner)) = (
-            Addresses::new(source, destination),
+            Addresses::new(rewrite.source, rewrite.destination),
             Addresses::new(quoted.source, quoted.destination),
         ) else {
             return Verdict::Drop(DropReason::MixedFamilies);
@@ -91,7 +90,9 @@ impl Translator {
         let Some(icmp) = icmp else {
             return Verdict::Drop(DropReason::UntranslatableIcmp);
         };
-        let Some(quote) = Quote::plan(packet, found, inner, icmp, links) else {
+        let has_room = buf.headroom() + buf.tailroom() >= REVEAL_ROOM;
+        let reveal = rewrite.reveal_source && has_room;
+        let Some(quote) = Quote::plan(packet, found, inner, reveal, icmp, links) else {
             return Verdict::Drop(DropReason::TooLong);
         };
         // From the tail to the head: what is in front is not touched by what moves behind it.
@@ -232,6 +233,7 @@ impl Quote {
         packet: &Packet,
         quoted: Quoted,
         to: Addresses,
+        reveal_source: bool,
         icmp: Icmp,
         links: Links,
     ) -> Option<Self> {
@@ -269,9 +271,24 @@ impl Quote {
             payload_len,
             extension_len: 0,
             padding: 0,
+            revealed: None,
         };
-        if let (Some(at), Some((unit, most))) = (quoted.extension, lengths(to.is_ipv6(), icmp)) {
-            let extension_len = packet.len().checked_sub(at.into())?;
+        let revealed = match packet.addresses {
+            Addresses::V6 { source, .. }
+                if reveal_source && crosses && quoted.extension.is_none() =>
+            {
+                Some(source)
+            }
+            Addresses::V4 { .. } | Addresses::V6 { .. } => None,
+        };
+        let extension_len = match (quoted.extension, revealed) {
+            (Some(at), _) => Some(packet.len().checked_sub(at.into())?),
+            (None, Some(_)) => Some(interface::EXTENSION_LEN),
+            (None, None) => None,
+        };
+        if let (Some(extension_len), Some((unit, most))) =
+            (extension_len, lengths(to.is_ipv6(), icmp))
+        {
             // Shorten the quote before the extension (translation 3.25), but not below its least.
             let space = room.saturating_sub(extension_len).min(most) / unit * unit;
             if space >= LEAST_QUOTE && space >= header_len {
@@ -279,6 +296,7 @@ impl Quote {
                 let len = header_len + payload_len;
                 let padded = len.max(LEAST_QUOTE).next_multiple_of(unit);
                 quote.extension_len = extension_len;
+                quote.revealed = revealed;
                 quote.padding = padded - len;
             }
         }
@@ -293,17 +311,23 @@ impl Quote {
     fn write_tail(&self, packet: &Packet, buf: &mut PacketBuf<'_>) -> Option<()> {
         let payload_end =
             usize::from(self.quoted.start) + usize::from(self.quoted.header_len) + self.payload_len;
-        let Some(from) = self.quoted.extension.filter(|_| self.extension_len > 0) else {
+        if self.extension_len == 0 {
             buf.truncate(payload_end);
             return Some(());
-        };
-        let (from, to) = (usize::from(from), payload_end + self.padding);
+        }
+        let to = payload_end + self.padding;
         let end = to + self.extension_len;
         if end > packet.len() {
             buf.extend(end)?;
         }
-        let start = buf.range().start;
-        buf.copy_within(start + from..start + from + self.extension_len, start + to)?;
+        if let Some(source) = self.revealed {
+            let extension = buf.as_bytes_mut().get_mut(to..end)?;
+            extension.copy_from_slice(&interface::extension(source));
+        } else {
+            let from = usize::from(self.quoted.extension?);
+            let start = buf.range().start;
+            buf.copy_within(start + from..start + from + self.extension_len, start + to)?;
+        }
         buf.truncate(end);
         buf.as_bytes_mut().get_mut(payload_end..to)?.fill(0);
         Some(())
@@ -456,7 +480,7 @@ fn readdress(to: Addresses, age: u8, bytes: &mut [u8]) {
 }
 
 /// The length of an error that stayed in its family, which may have been cut.
-fn set_length(bytes: &mut [u8]) {
+pub(super) fn set_length(bytes: &mut [u8]) {
     let len = bytes.len();
     match bytes.first().map_or(0, |byte| byte >> 4) {
         4 => {

@@ -35,11 +35,11 @@ pub(super) fn fit(
 ) -> Fit {
     let mtu = links.mtu_out as usize;
     let body = packet.len() - packet.transport_offset();
-    if packet.is_ipv6() && !to_ipv6 && IPV4_HEADER + body > usize::from(u16::MAX) {
-        return Fit::TooLong;
-    }
     if let Some(segmentation) = offload.segmentation {
         return segments(packet, to_ipv6, mtu, segmentation);
+    }
+    if packet.is_ipv6() && !to_ipv6 && IPV4_HEADER + body > usize::from(u16::MAX) {
+        return Fit::TooLong;
     }
     match (packet.is_ipv6(), to_ipv6) {
         (false, true) if packet.dont_fragment() => {

@@ -309,3 +309,6 @@ pub(super) const fn ports(rewrite: &Rewrite) -> [u8; 4] {
     let ports = (rewrite.source_port as u32) << 16 | rewrite.destination_port as u32;
     ports.to_be_bytes()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
 use super::header::{Ipv4, Ipv6};
+use super::partial::{finish_checksum, first_segment, settle_offload};
 use super::{Translator, matches_buffer, transport};
 use crate::bytes::put16;
 use crate::checksum::Sum;
@@ -51,7 +52,12 @@ impl Translator {
         if !bucket.take(now, self.config.error_rate) {
             return Verdict::Drop(DropReason::ErrorRateLimited(error));
         }
-        // The quote is the packet as it arrived: nothing has been changed in it yet.
+        // The quote is the packet as it arrived: nothing has been changed in it yet, but for what its
+        // device left to do.
+        if settle_offload(packet, buf).is_ok() {
+            first_segment(packet, buf);
+            finish_checksum(packet, buf);
+        }
         buf.truncate(quote);
         if buf.reframe(0, header).is_none() {
             return Verdict::Drop(DropReason::NoRoom);

@@ -179,11 +179,11 @@ impl Data<'_> {
         if self.gateway.poll_timeout().is_some_and(|at| at <= now) {
             self.gateway.handle_timeout(now);
         }
-        while let Some((side, range)) = self
+        while let Some(transmit) = self
             .gateway
             .poll_transmit(self.clock.now(), &mut self.bytes[FRONT..])
         {
-            self.write(side, range, Offload::NONE);
+            self.write(transmit.side, transmit.range, transmit.offload);
         }
         while let Some(operation) = self.gateway.poll_store() {
             self.journal.submit(operation);

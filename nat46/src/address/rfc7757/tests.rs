@@ -144,8 +144,8 @@ fn rfc7757_appendix_b_1_figure_9_a_routers_error_is_hairpinned() {
     let rows = figure_1();
     let siit = Siit::new(&rows, prefix());
     let (packet, quoted) = error("198.51.100.1", "192.0.2.1", "192.0.2.2");
-    let error = siit.rewrite_error(&packet, &quoted).unwrap();
-    let (source, destination, inner) = (error.source.unwrap(), error.destination, error.quoted);
+    let error = siit.rewrite_error(&packet, &quoted, None).unwrap();
+    let (source, destination, inner) = (error.source, error.destination, error.quoted);
     assert_eq!(source, ip6("64:ff9b::c633:6401"));
     assert_eq!(destination, ip6("2001:db8:aaaa::"));
     assert_eq!(inner.source, ip6("2001:db8:aaaa::"));
@@ -157,8 +157,8 @@ fn rfc7757_appendix_b_1_figure_10_a_hosts_error_is_hairpinned() {
     let rows = figure_1();
     let siit = Siit::new(&rows, prefix());
     let (packet, quoted) = error("192.0.2.2", "192.0.2.1", "192.0.2.2");
-    let error = siit.rewrite_error(&packet, &quoted).unwrap();
-    let (source, destination, inner) = (error.source.unwrap(), error.destination, error.quoted);
+    let error = siit.rewrite_error(&packet, &quoted, None).unwrap();
+    let (source, destination, inner) = (error.source, error.destination, error.quoted);
     assert_eq!(source, ip6("64:ff9b::c000:202"), "rule 3");
     assert_eq!(destination, ip6("2001:db8:aaaa::"));
     assert_eq!(inner.source, ip6("2001:db8:aaaa::"));
