@@ -167,7 +167,7 @@ pub(crate) fn repair(packet: &mut [u8]) {
 }
 
 /// The ones' complement sum of 16-bit words, an odd last byte padded.
-fn sum(bytes: &[u8]) -> u16 {
+pub(crate) fn sum(bytes: &[u8]) -> u16 {
     let words = bytes.chunks(2);
     let mut total: u32 = words
         .map(|word| u32::from(word[0]) << 8 | u32::from(*word.get(1).unwrap_or(&0)))

@@ -5,8 +5,8 @@ use std::fs;
 use std::process::ExitCode;
 
 use crate::{
-    dnscache_query, dnscache_response, egress_config, nat46_packet, nat46_recipe,
-    snatpool_operations,
+    dnscache_query, dnscache_response, egress_config, nat46_address, nat46_offload, nat46_packet,
+    nat46_recipe, snatpool_operations,
 };
 
 /// A target: its name, and what it does with an input.
@@ -28,6 +28,8 @@ pub const TARGETS: &[Target] = &[
     Target::new("dnscache_query", dnscache_query),
     Target::new("dnscache_response", dnscache_response),
     Target::new("egress_config", egress_config),
+    Target::new("nat46_address", nat46_address),
+    Target::new("nat46_offload", nat46_offload),
     Target::new("nat46_packet", nat46_packet),
     Target::new("nat46_recipe", nat46_recipe),
     Target::new("snatpool_operations", snatpool_operations),
