@@ -2,6 +2,7 @@
 //! `cargo xtask counts`) and allocations (a test).
 
 mod allocations;
+pub mod bindings;
 mod operations;
 pub mod packet;
 
