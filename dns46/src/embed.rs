@@ -43,6 +43,18 @@ impl Prefix {
         Ok(Self(network.trunc()))
     }
 
+    /// 64:ff9b::/96 (RFC 6052 §2.1).
+    pub(crate) const fn well_known() -> Self {
+        Self(Ipv6Net::new_assert(
+            Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0),
+            96,
+        ))
+    }
+
+    pub(crate) const fn network(&self) -> Ipv6Net {
+        self.0
+    }
+
     /// RFC 6052 §3.1: the well-known prefix must not stand for addresses that are not global.
     pub(crate) fn may_embed(&self, address: Ipv4Addr) -> bool {
         const WELL_KNOWN: Ipv6Addr = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0);

@@ -12,7 +12,10 @@ extern crate alloc;
 
 mod responder;
 
+mod local;
+
 mod policy;
+mod scope;
 
 mod message;
 mod synthesis;
@@ -31,8 +34,9 @@ mod store;
 
 pub use config::{Config, ConfigError};
 pub use embed::{Prefix, PrefixError};
-pub use event::Event;
-pub use policy::{Basis, Decision, Settings};
+pub use event::{Asker, Event};
+pub use policy::{Basis, Decision, Nat64, ServiceBindings, Settings};
 pub use responder::{Dns46, Lookup, Pair, Refusal, Stats, Synthesized, Ticket};
+pub use scope::{Scope, Zone, ZoneError};
 pub use store::{OperationId, StoreAction, StoreOperation, StoreReply};
 pub use table::{Assigned, Exhausted, Mapping, State, StaticError, Table};

@@ -2,10 +2,14 @@
 
 use alloc::vec::Vec;
 
-use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::op::Message;
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
 const HEADER_BYTES: usize = 12;
+
+/// The option code of an Extended DNS Error (RFC 8914 §5.2).
+const EXTENDED_ERROR: u16 = 15;
 
 /// The shortest question: root name, type and class.
 const QUESTION_BYTES: usize = 5;
@@ -52,16 +56,22 @@ impl Response {
         })
     }
 
-    pub(crate) fn is_error(&self) -> bool {
-        self.message.metadata.response_code != ResponseCode::NoError
-    }
-
-    /// Whether any record of the type asked for answers.
-    pub(crate) fn has_answer(&self) -> bool {
-        self.message
-            .answers
+    /// Whether it failed because of signatures: Extended DNS Errors 6 to 12 (RFC 8914 §4.7 to §4.13).
+    /// Nobody has to say so (dns.md 38).
+    pub(crate) fn is_bogus(&self) -> bool {
+        let Some(edns) = &self.message.edns else {
+            return false;
+        };
+        let bogus = |option: &EdnsOption| match option {
+            EdnsOption::Unknown(EXTENDED_ERROR, data) => {
+                matches!(data.first_chunk(), Some([0, 6..=12]))
+            }
+            _ => false,
+        };
+        edns.options()
+            .as_ref()
             .iter()
-            .any(|record| record.record_type() == self.record_type)
+            .any(|(_, option)| bogus(option))
     }
 
     /// The name that the chain of aliases ends at; `None` if it goes round.

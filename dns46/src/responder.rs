@@ -1,5 +1,6 @@
 //! The whole: mapping table, replies made from it, and the store that must know first.
 
+mod asking;
 mod storing;
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -7,12 +8,15 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
+use hickory_proto::op::ResponseCode;
+
 use crate::message::Response;
 use crate::policy::{self, Decision, Settings};
 use crate::store::{OperationId, Operations, StoreAction, StoreOperation, StoreReply};
 use crate::synthesis::{self, Exclusion, Made, Outcome};
 use crate::table::{Mapping, StaticError, Table};
 use crate::{Config, Event};
+use asking::{Askers, asker};
 
 /// DNS46 and DNS64 without I/O: replies in, made replies and store operations out.
 ///
@@ -21,8 +25,8 @@ use crate::{Config, Event};
 /// [`poll_timeout`](Self::poll_timeout). The front page of this crate has the loop.
 #[derive(Debug)]
 pub struct Dns46 {
-    table: Option<Table>,
-    settings: Settings,
+    pub(crate) table: Option<Table>,
+    pub(crate) settings: Settings,
     exclusion: Exclusion,
     operations: Operations,
     /// Replies whose mappings are being stored.
@@ -33,6 +37,7 @@ pub struct Dns46 {
     unknown: BTreeMap<Ipv4Addr, Duration>,
     /// Pairs that the store should have forgotten, and when it is told again.
     unforgotten: BTreeMap<Ipv4Addr, (Ipv6Addr, Duration)>,
+    askers: Askers,
     tickets: u64,
     events: VecDeque<Event>,
     stats: Stats,
@@ -90,6 +95,12 @@ pub enum Refusal {
     /// No address is free, and there is no sorry address.
     #[error("no address is free")]
     Exhausted,
+    /// The client has as many mappings that nobody uses as it may have, and there is no sorry address.
+    #[error("too many new names at once")]
+    OverQuota,
+    /// The other type could not be asked for.
+    #[error("the question for the other type failed")]
+    SecondFailed,
     /// Too many replies wait for the store.
     #[error("too many replies wait for the store")]
     Busy,
@@ -144,8 +155,8 @@ impl Dns46 {
     #[must_use]
     pub fn new(pool: Option<Config>, settings: Settings, seed: [u8; 32]) -> Self {
         Self {
+            exclusion: Exclusion::new(&settings, pool.as_ref().map(|pool| pool.subnet)),
             table: pool.map(|pool| Table::new(pool, seed)),
-            exclusion: Exclusion::new(&settings.excluded, settings.nat64),
             settings,
             operations: Operations::default(),
             waiting: BTreeMap::new(),
@@ -153,6 +164,7 @@ impl Dns46 {
             gets: BTreeMap::new(),
             unknown: BTreeMap::new(),
             unforgotten: BTreeMap::new(),
+            askers: Askers::default(),
             tickets: 0,
             events: VecDeque::new(),
             stats: Stats::default(),
@@ -161,11 +173,20 @@ impl Dns46 {
     }
 
     /// The policy of a client's question: answers that are made for it are kept under this number,
-    /// and where it is 0, none are.
+    /// and where it is 0, none are: 1 for DNS46 (A, asked over IPv4), 2 for DNS64 (AAAA, asked over
+    /// IPv6).
     #[must_use]
     pub fn policy(&self, client: IpAddr, record_type: u16) -> u8 {
-        let dns64 = self.settings.nat64.is_some();
-        policy::policy(self.table.is_some(), dns64, client, record_type)
+        let settings = &self.settings;
+        match (client, record_type) {
+            (IpAddr::V4(_), policy::A) if self.table.is_some() => {
+                u8::from(settings.dns46_scope.has_client(client))
+            }
+            (IpAddr::V6(_), policy::AAAA) if !settings.nat64.is_empty() => {
+                2 * u8::from(settings.dns64_scope.has_client(client))
+            }
+            _ => 0,
+        }
     }
 
     /// What becomes of a plain reply. It depends on the reply alone, so that a cache can keep the
@@ -176,31 +197,71 @@ impl Dns46 {
         let Some(response) = Response::read(reply) else {
             return Decision::Pass;
         };
-        let decision = match u16::from(response.record_type) {
-            policy::A if self.table.is_some() => Decision::AskAaaa,
-            policy::AAAA if self.settings.nat64.is_some() => Decision::AskA,
-            _ => Decision::Pass,
+        let settings = &self.settings;
+        let (decision, scope, after_failure) = match u16::from(response.record_type) {
+            policy::A if self.table.is_some() => (
+                Decision::AskAaaa,
+                &settings.dns46_scope,
+                settings.dns46_after_failure,
+            ),
+            policy::AAAA if !settings.nat64.is_empty() => (
+                Decision::AskA,
+                &settings.dns64_scope,
+                settings.dns64_after_failure,
+            ),
+            _ => return Decision::Pass,
         };
-        // Address records stand; NXDOMAIN and other errors are final.
-        if response.is_error() || response.has_answer() {
-            Decision::Pass
-        } else {
+        // RFC 6147 §5.1.2: a name that does not exist does not exist; what was not validated
+        // (RFC 8914 §4.7 and on) is not asked around either.
+        let asks = match response.message.metadata.response_code {
+            ResponseCode::NoError => {
+                synthesis::state(&self.exclusion, &response) != synthesis::State::Clean
+            }
+            ResponseCode::NXDomain => false,
+            _ => after_failure && !response.is_bogus(),
+        };
+        if asks && scope.has_name(&response.question) {
             decision
+        } else {
+            Decision::Pass
         }
     }
 
-    /// Makes a reply: `first` is the plain reply to the client's question, which has no address, and
-    /// `second` answers the other type. The new reply goes to `out`.
-    pub fn on_pair(&mut self, now: Duration, first: &[u8], second: &[u8], out: &mut [u8]) -> Pair {
+    /// Makes a reply for `client`: `first` is the plain reply to its question, which has no address,
+    /// and `second` answers the other type. The new reply goes to `out`.
+    pub fn on_pair(
+        &mut self,
+        now: Duration,
+        client: IpAddr,
+        first: &[u8],
+        second: &[u8],
+        out: &mut [u8],
+    ) -> Pair {
         self.now = now;
-        let outcome = match (Response::read(first), Response::read(second)) {
-            (Some(first), Some(second)) => self.synthesize(now, &first, &second),
-            _ => Outcome::Malformed,
+        let (Some(first), Some(second)) = (Response::read(first), Response::read(second)) else {
+            return self.refuse(Refusal::Malformed);
         };
+        let outcome = self.synthesize(now, client, &first, &second);
+        self.take_table_events(now);
+        let why = match &outcome {
+            Outcome::Made(made) if made.is_sorry => Some(Refusal::Exhausted),
+            Outcome::Exhausted => Some(Refusal::Exhausted),
+            Outcome::OverQuota => Some(Refusal::OverQuota),
+            _ => None,
+        };
+        if let Some(why) = why {
+            self.events.push_back(Event::Refused {
+                asker: asker(client, &first),
+                why,
+                is_sorry: matches!(outcome, Outcome::Made(_)),
+            });
+        }
         let made = match outcome {
             Outcome::Made(made) => made,
             Outcome::Pass => return Pair::Pass,
             Outcome::Exhausted => return self.refuse(Refusal::Exhausted),
+            Outcome::OverQuota => return self.refuse(Refusal::OverQuota),
+            Outcome::SecondFailed => return self.refuse(Refusal::SecondFailed),
             Outcome::Malformed => return self.refuse(Refusal::Malformed),
         };
         let missing: Vec<(Ipv4Addr, Ipv6Addr)> = made
@@ -419,24 +480,58 @@ impl Dns46 {
         self.stats
     }
 
-    fn synthesize(&mut self, now: Duration, first: &Response, second: &Response) -> Outcome {
-        // A name that has one type exists; who says otherwise denies more than the first reply does
-        // (dns.md 48).
-        if second.is_error() {
-            return Outcome::Pass;
-        }
+    fn synthesize(
+        &mut self,
+        now: Duration,
+        client: IpAddr,
+        first: &Response,
+        second: &Response,
+    ) -> Outcome {
         let asked = u16::from(first.record_type);
         let answered = u16::from(second.record_type);
         if first.question != second.question {
             return Outcome::Malformed;
         }
-        let settings = &self.settings;
-        match (asked, answered, &mut self.table, settings.nat64) {
-            (policy::A, policy::AAAA, Some(table), _) => {
-                synthesis::dns46(now, table, settings, &self.exclusion, first, second)
+        // RFC 6147 §5.5: whoever validates by itself gets what was signed.
+        if first.message.metadata.checking_disabled {
+            return Outcome::Pass;
+        }
+        let state = synthesis::state(&self.exclusion, first);
+        let plain = || match state {
+            synthesis::State::Mixed | synthesis::State::Empty(true) => {
+                synthesis::scrub(&self.exclusion, first)
             }
-            (policy::AAAA, policy::A, _, Some(prefix)) => synthesis::dns64(prefix, first, second),
+            synthesis::State::Clean | synthesis::State::Empty(false) => Outcome::Pass,
+        };
+        if !matches!(state, synthesis::State::Empty(_)) {
+            return plain();
+        }
+        match second.message.metadata.response_code {
+            ResponseCode::NoError if second.message.metadata.truncation => {
+                return Outcome::SecondFailed;
+            }
+            ResponseCode::NoError => {}
+            // A name that has one type exists; who says otherwise denies more than the first reply
+            // does (dns.md 48).
+            ResponseCode::NXDomain => return plain(),
+            _ => return Outcome::SecondFailed,
+        }
+        let settings = &self.settings;
+        let quota = self.askers.left(client, settings.tentative_per_client);
+        let outcome = match (asked, answered, &mut self.table) {
+            (policy::A, policy::AAAA, Some(table)) => {
+                let asker = asker(client, first);
+                self.askers.now = Some(asker);
+                synthesis::dns46(now, table, quota, settings, &self.exclusion, first, second)
+            }
+            (policy::AAAA, policy::A, _) if !settings.nat64.is_empty() => {
+                synthesis::dns64(settings, &self.exclusion, first, second)
+            }
             _ => Outcome::Malformed,
+        };
+        match outcome {
+            Outcome::Pass => plain(),
+            other => other,
         }
     }
 
@@ -447,19 +542,22 @@ impl Dns46 {
             return;
         };
         while let Some(event) = table.poll_event() {
-            match event {
-                Event::Drained { address, host } if table.is_own(address) => {
+            match &event {
+                Event::Drained { address, host, .. } if table.is_own(*address) => {
+                    let (address, host) = (*address, *host);
                     let deadline_at = now.saturating_add(self.settings.store_deadline);
                     self.operations
                         .push(StoreAction::Delete { address, host }, deadline_at);
                 }
                 Event::Mapped { address, .. } => {
-                    self.unknown.remove(&address);
+                    self.unknown.remove(address);
                 }
                 _ => {}
             }
+            let event = self.askers.tell(event, &self.settings);
             self.events.push_back(event);
         }
+        self.askers.now = None;
     }
 
     fn give(&mut self, made: &Made, out: &mut [u8]) -> Pair {

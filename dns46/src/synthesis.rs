@@ -3,18 +3,20 @@
 mod dns46;
 mod dns64;
 mod host;
+mod scrub;
 
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
-use hickory_proto::op::Message;
+use hickory_proto::op::{Message, ResponseCode};
 
 use crate::message::Response;
 
 pub(crate) use dns46::{Outcome, synthesize as dns46};
 pub(crate) use dns64::synthesize as dns64;
 pub(crate) use host::Exclusion;
+pub(crate) use scrub::{State, scrub, state};
 
 /// A reply as it is to leave.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ fn assemble(first: &Response, second: &Response) -> Message {
     let mut reply = first.message.clone();
     reply.metadata.authentic_data = false;
     reply.metadata.authoritative = false;
+    // A failure that was asked around is none any more.
+    reply.metadata.response_code = ResponseCode::NoError;
     reply.edns = None;
     reply.answers = second.chain();
     reply.authorities.clone_from(&second.message.authorities);

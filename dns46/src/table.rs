@@ -6,6 +6,8 @@ use core::time::Duration;
 
 use hashbrown::HashMap;
 
+use ipnet::Ipv4Net;
+
 use crate::free::FreeSet;
 use crate::hash::KeyedHash;
 use crate::page::{Entry, Kind, Pages};
@@ -177,6 +179,7 @@ impl Table {
         self.events.push_back(Event::Mapped {
             address: self.address(offset),
             host,
+            asker: None,
         });
         Ok(Assigned {
             address: self.address(offset),
@@ -196,6 +199,12 @@ impl Table {
         }
     }
 
+    /// The pool's subnet.
+    #[must_use]
+    pub const fn subnet(&self) -> Ipv4Net {
+        self.config.subnet
+    }
+
     /// The address that stands for a host.
     #[must_use]
     pub fn address_of(&self, host: Ipv6Addr) -> Option<Ipv4Addr> {
@@ -211,15 +220,24 @@ impl Table {
         let Some(entry) = self.pages.get_mut(offset) else {
             return false;
         };
+        let mut promoted = None;
         match entry.kind {
             Kind::Quarantine { .. } => return false,
             Kind::Static => {}
             Kind::Tentative | Kind::Live => {
+                promoted = (entry.kind == Kind::Tentative).then_some(entry.host);
                 entry.kind = Kind::Live;
                 self.idle.remove(&(entry.idle_since, offset));
             }
         }
         entry.sessions = entry.sessions.saturating_add(1);
+        if let Some(host) = promoted {
+            self.events.push_back(Event::Promoted {
+                address,
+                host,
+                asker: None,
+            });
+        }
         true
     }
 
@@ -276,7 +294,11 @@ impl Table {
         };
         self.pages.set(offset, Some(entry));
         self.by_host.insert(host, offset);
-        self.events.push_back(Event::Mapped { address, host });
+        self.events.push_back(Event::Mapped {
+            address,
+            host,
+            asker: None,
+        });
         Ok(())
     }
 
@@ -290,7 +312,11 @@ impl Table {
         };
         self.pages.set(offset, None);
         self.by_host.remove(&host);
-        self.events.push_back(Event::Removed { address, host });
+        self.events.push_back(Event::Removed {
+            address,
+            host,
+            asker: None,
+        });
         true
     }
 
@@ -332,7 +358,11 @@ impl Table {
         if self.config.slice.contains(&offset) {
             self.free.remove(offset - self.config.slice.start());
         }
-        self.events.push_back(Event::Mapped { address, host });
+        self.events.push_back(Event::Mapped {
+            address,
+            host,
+            asker: None,
+        });
         true
     }
 
@@ -346,7 +376,11 @@ impl Table {
         }
         self.idle.remove(&(entry.idle_since, offset));
         let host = self.rest(now, offset)?;
-        self.events.push_back(Event::Removed { address, host });
+        self.events.push_back(Event::Removed {
+            address,
+            host,
+            asker: None,
+        });
         Some(host)
     }
 
@@ -460,7 +494,12 @@ impl Table {
                 self.resting.insert((until, offset));
                 continue;
             }
+            let host = self.pages.get(offset).map(|entry| entry.host);
             self.pages.set(offset, None);
+            if let Some(host) = host {
+                let address = self.address(offset);
+                self.events.push_back(Event::Freed { address, host });
+            }
             if self.config.slice.contains(&offset) {
                 self.free.insert(offset - self.config.slice.start());
             }
@@ -492,7 +531,11 @@ impl Table {
         self.idle.remove(&(since, offset));
         let address = self.address(offset);
         if let Some(host) = self.rest(now, offset) {
-            self.events.push_back(Event::Drained { address, host });
+            self.events.push_back(Event::Drained {
+                address,
+                host,
+                asker: None,
+            });
         }
     }
 

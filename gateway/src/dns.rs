@@ -68,6 +68,9 @@ impl Gateway {
         let asker = client.address.ip();
         let policy = Query::parse(query).map_or(0, |query| self.dns46.policy(asker, query.rtype()));
         let out = &mut self.message[UDP_HEADROOM..];
+        if let Ok(Some(len)) = self.dns46.on_query(asker, query, out) {
+            return dnscache::Verdict::Reply(len);
+        }
         let verdict = resolver.handle_query(now, client, query, policy, out);
         self.settle(now, verdict)
     }
@@ -140,13 +143,18 @@ impl Gateway {
             return dnscache::Verdict::Drop(dnscache::DropReason::UnknownTicket);
         };
         let out = &mut self.message[UDP_HEADROOM..];
+        let Some(client) = resolver.client(ticket).map(|client| client.address.ip()) else {
+            return dnscache::Verdict::Drop(dnscache::DropReason::UnknownTicket);
+        };
         let decision = Decision::from_tag(resolver.tag(ticket).unwrap_or(0));
         let Some(record_type) = decision.record_type() else {
             return resolver.pass(now, ticket, out);
         };
         match resolver.fetch(now, ticket, record_type) {
             Fetch::Answer { plain, other } => {
-                let pair = self.dns46.on_pair(now, plain, other, &mut self.made);
+                let pair = self
+                    .dns46
+                    .on_pair(now, client, plain, other, &mut self.made);
                 self.paired(now, ticket, pair)
             }
             Fetch::Waiting => dnscache::Verdict::Parked(ticket),
@@ -302,16 +310,33 @@ impl Gateway {
 
     fn on_mapping_event(&mut self, now: Duration, event: dns46::Event) {
         match event {
-            dns46::Event::Mapped { address, host } => self.tell(Event::Mapped { address, host }),
-            dns46::Event::Drained { address, host } => {
+            dns46::Event::Mapped {
+                address,
+                host,
+                asker,
+            } => self.tell(Event::Mapped {
+                address,
+                host,
+                asker,
+            }),
+            dns46::Event::Drained { address, host, .. } => {
                 self.tell(Event::Unmapped { address, host });
             }
-            dns46::Event::Removed { address, host } => {
+            dns46::Event::Removed { address, host, .. } => {
                 if let Some(resolver) = &mut self.resolver {
                     resolver.invalidate_derived();
                 }
                 self.tell(Event::Unmapped { address, host });
             }
+            dns46::Event::Refused {
+                asker,
+                why,
+                is_sorry,
+            } => self.tell(Event::NotMapped {
+                asker,
+                why,
+                is_sorry,
+            }),
             dns46::Event::Stored { ticket } => {
                 self.tell(Event::Stored);
                 self.finish(now, ticket);

@@ -1,6 +1,7 @@
 //! What happened in a gateway, for logs and for people.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use dns46::Asker;
 
 use dnscache::Question;
 use snatpool::{Closed, SessionId, Tuple};
@@ -32,6 +33,17 @@ pub enum Event {
         address: Ipv4Addr,
         /// The host.
         host: Ipv6Addr,
+        /// Who asked for it; `None` if the store or an operator said so.
+        asker: Option<Asker>,
+    },
+    /// A question for an IPv6 host got the sorry address, or a failure.
+    NotMapped {
+        /// Who asked.
+        asker: Asker,
+        /// Why.
+        why: dns46::Refusal,
+        /// The sorry address was answered.
+        is_sorry: bool,
     },
     /// The store acknowledged the mappings of an answer.
     Stored,

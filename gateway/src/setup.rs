@@ -186,8 +186,9 @@ fn mtu(plan: &Plan, internal: bool) -> u32 {
 }
 
 fn dns46(plan: &Plan, seed: [u8; 32]) -> Result<Dns46, SetupError> {
+    let nat64 = plan.nat64.map(dns46::Prefix::new).transpose()?;
     let mut settings = Settings {
-        nat64: plan.nat64.map(dns46::Prefix::new).transpose()?,
+        nat64: nat64.map(dns46::Nat64::all).into_iter().collect(),
         ..Settings::default()
     };
     let Some(dns46) = &plan.dns46 else {

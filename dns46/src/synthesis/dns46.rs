@@ -22,14 +22,20 @@ pub(crate) enum Outcome {
     /// The first reply is the answer.
     Pass,
     Exhausted,
+    /// The client has as many mappings that nobody uses as it may have.
+    OverQuota,
+    /// The second reply is a failure.
+    SecondFailed,
     /// A message that is none, or that the two do not belong together.
     Malformed,
 }
 
-/// The reply to a question for A whose plain reply, `first`, has none; `second` answers AAAA.
+/// The reply to a question for A whose plain reply, `first`, has none; `second` answers AAAA. No more than
+/// `quota` mappings are made.
 pub(crate) fn synthesize(
     now: Duration,
     table: &mut Table,
+    quota: u32,
     settings: &Settings,
     exclusion: &Exclusion,
     first: &Response,
@@ -56,11 +62,14 @@ pub(crate) fn synthesize(
     let ttl = Duration::from_secs(ttl.into()).min(settings.max_ttl);
 
     let hosts = choose(table, &basis, settings.hosts_per_name);
-    let Some(answers) = assign(now, table, &hosts, ttl) else {
-        return match settings.sorry {
-            Some(address) => sorry(first, second, owner, ttl.min(SORRY_TTL), address),
-            None => Outcome::Exhausted,
-        };
+    let answers = match assign(now, table, quota, &hosts, ttl) {
+        Ok(answers) => answers,
+        Err(why) => {
+            return match settings.sorry {
+                Some(address) => sorry(first, second, owner, ttl.min(SORRY_TTL), address),
+                None => why,
+            };
+        }
     };
     let ttl = answers.ttl;
     let seconds = u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX);
@@ -129,8 +138,15 @@ struct Answers {
     ttl: Duration,
 }
 
-/// An address for each host as far as there are any; `None` if there is none at all.
-fn assign(now: Duration, table: &mut Table, hosts: &[Host], ttl: Duration) -> Option<Answers> {
+/// An address for each host as far as there are any; an error if there is none at all.
+fn assign(
+    now: Duration,
+    table: &mut Table,
+    mut quota: u32,
+    hosts: &[Host],
+    ttl: Duration,
+) -> Result<Answers, Outcome> {
+    let mut missing = Outcome::Exhausted;
     let mut answers = Answers {
         addresses: Vec::new(),
         mappings: Vec::new(),
@@ -140,7 +156,13 @@ fn assign(now: Duration, table: &mut Table, hosts: &[Host], ttl: Duration) -> Op
         match *host {
             Host::Ipv4(address) => answers.addresses.push(address),
             Host::Ipv6(host) => {
+                let is_new = table.address_of(host).is_none();
+                if is_new && quota == 0 {
+                    missing = Outcome::OverQuota;
+                    continue;
+                }
                 if let Ok(assigned) = table.assign(now, host, ttl) {
+                    quota = quota.saturating_sub(u32::from(assigned.is_new));
                     answers.addresses.push(assigned.address);
                     answers.mappings.push((assigned.address, host));
                     answers.ttl = answers.ttl.min(assigned.ttl);
@@ -148,7 +170,11 @@ fn assign(now: Duration, table: &mut Table, hosts: &[Host], ttl: Duration) -> Op
             }
         }
     }
-    (!answers.addresses.is_empty()).then_some(answers)
+    if answers.addresses.is_empty() {
+        Err(missing)
+    } else {
+        Ok(answers)
+    }
 }
 
 fn sorry(

@@ -7,21 +7,28 @@ use hickory_proto::rr::rdata::AAAA;
 use hickory_proto::rr::{RData, Record};
 
 use super::dns46::Outcome;
-use super::host::is_usable;
+use super::host::Exclusion;
 use super::{Made, assemble};
-use crate::embed::Prefix;
 use crate::message::{Response, bounded};
+use crate::policy::Settings;
 
 /// The reply to a question for AAAA whose plain reply, `first`, has none; `second` answers A.
-pub(crate) fn synthesize(prefix: Prefix, first: &Response, second: &Response) -> Outcome {
+pub(crate) fn synthesize(
+    settings: &Settings,
+    exclusion: &Exclusion,
+    first: &Response,
+    second: &Response,
+) -> Outcome {
     let Some(owner) = second.terminal() else {
         return Outcome::Malformed;
     };
     let addresses: Vec<(u32, AAAA)> = second
         .answers_of(&owner)
         .filter_map(|record| match &record.data {
-            RData::A(address) if is_usable(address.0) && prefix.may_embed(address.0) => {
-                Some((bounded(record.ttl), AAAA(prefix.embed(address.0))))
+            RData::A(address) if exclusion.is_usable(address.0) => {
+                let mut prefixes = settings.nat64.iter();
+                let nat64 = prefixes.find(|nat64| nat64.reaches(address.0))?;
+                Some((bounded(record.ttl), AAAA(nat64.prefix.embed(address.0))))
             }
             _ => None,
         })

@@ -1,12 +1,14 @@
 //! Messages as hickory writes them, and a responder with a small pool.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
 use dns46::{Config, Dns46, Event, Pair, Settings, StoreOperation, Synthesized};
 use hickory_proto::op::{Message, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
+
+pub(crate) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 244, 1, 10));
 
 pub(crate) fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -112,7 +114,7 @@ pub(crate) fn stored(
     second: &[u8],
 ) -> Result<(Synthesized, Message), Pair> {
     let mut out = vec![0; 4096];
-    let mut pair = responder.on_pair(now, first, second, &mut out);
+    let mut pair = responder.on_pair(now, CLIENT, first, second, &mut out);
     if let Pair::Wait(ticket) = pair {
         for operation in operations(responder) {
             responder.handle_store(now, operation.id, dns46::StoreReply::Done);

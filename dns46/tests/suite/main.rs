@@ -1,5 +1,7 @@
 //! The crate through its public interface.
 
 mod common;
+mod local;
+mod scope;
 mod store;
 mod synthesis;

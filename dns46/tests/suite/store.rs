@@ -14,7 +14,7 @@ fn millis(count: u64) -> Duration {
 
 fn wait(responder: &mut Dns46, now: Duration, name: &str, number: u16) -> Ticket {
     let second = aaaa(name, 60, host(number));
-    let pair = responder.on_pair(now, &nodata(name), &second, &mut [0; 512]);
+    let pair = responder.on_pair(now, CLIENT, &nodata(name), &second, &mut [0; 512]);
     let Pair::Wait(ticket) = pair else {
         panic!("{pair:?}")
     };
@@ -49,7 +49,7 @@ fn dns_19_an_answer_with_a_new_mapping_waits_until_it_is_stored() {
     assert_eq!(responder.lookup(millis(50), address), Lookup::Host(host(1)));
     // The next answer about the host does not wait.
     let second = aaaa(WWW, 60, host(1));
-    let pair = responder.on_pair(at(1), &nodata(WWW), &second, &mut out);
+    let pair = responder.on_pair(at(1), CLIENT, &nodata(WWW), &second, &mut out);
     assert!(matches!(pair, Pair::Reply(_)), "{pair:?}");
     assert_eq!(operations(&mut responder), []);
 }
@@ -95,7 +95,7 @@ fn one_failure_of_two_mappings_fails_the_answer_once() {
         .aaaa(WWW, 60, "2001:db8::1")
         .aaaa(WWW, 60, "2001:db8::2")
         .bytes();
-    let pair = responder.on_pair(at(0), &nodata(WWW), &second, &mut [0; 512]);
+    let pair = responder.on_pair(at(0), CLIENT, &nodata(WWW), &second, &mut [0; 512]);
     let Pair::Wait(ticket) = pair else {
         panic!("{pair:?}")
     };
@@ -115,7 +115,7 @@ fn answers_that_wait_are_bounded() {
     let mut responder = responder(settings);
     wait(&mut responder, at(0), WWW, 1);
     let second = aaaa("b.example.", 60, host(2));
-    let pair = responder.on_pair(at(0), &nodata("b.example."), &second, &mut [0; 512]);
+    let pair = responder.on_pair(at(0), CLIENT, &nodata("b.example."), &second, &mut [0; 512]);
     assert_eq!(pair, Pair::Refuse(Refusal::Busy));
 }
 
@@ -241,7 +241,8 @@ fn a_removed_mapping_is_told_and_forgotten_by_the_store() {
         events(&mut responder),
         [Event::Removed {
             address,
-            host: host(1)
+            host: host(1),
+            asker: None,
         }]
     );
     let action = operations(&mut responder)[0].action;
@@ -249,7 +250,7 @@ fn a_removed_mapping_is_told_and_forgotten_by_the_store() {
         action,
         StoreAction::Delete {
             address,
-            host: host(1)
+            host: host(1),
         }
     );
     assert_eq!(responder.lookup(at(1), address), Lookup::Unmapped);
@@ -298,14 +299,15 @@ fn a_drained_mapping_is_forgotten_by_the_store() {
         action,
         StoreAction::Delete {
             address,
-            host: host(1)
+            host: host(1),
         }
     );
     assert_eq!(
         events(&mut responder),
         [Event::Drained {
             address,
-            host: host(1)
+            host: host(1),
+            asker: None,
         }]
     );
 }

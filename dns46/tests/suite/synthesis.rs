@@ -3,7 +3,7 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::common::*;
-use dns46::{Basis, Decision, Dns46, Pair, Prefix, Refusal, Settings};
+use dns46::{Basis, Decision, Dns46, Nat64, Pair, Prefix, Refusal, Settings};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{RData, RecordType};
 
@@ -66,7 +66,7 @@ fn dns_1_other_types_and_classes_are_left_alone() {
 fn the_policy_is_that_of_the_clients_family_and_type() {
     let prefix = Prefix::new("64:ff9b::/96".parse().unwrap()).unwrap();
     let both = responder(Settings {
-        nat64: Some(prefix),
+        nat64: vec![Nat64::all(prefix)],
         ..settings()
     });
     let (v4, v6) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
@@ -166,7 +166,7 @@ fn dns_6_hosts_that_no_translator_reaches_are_never_mapped() {
 fn dns_6_ipv4_hosts_in_disguise_are_answered_as_they_are() {
     let prefix = Prefix::new("2001:db8:64::/96".parse().unwrap()).unwrap();
     let mut responder = responder(Settings {
-        nat64: Some(prefix),
+        nat64: vec![Nat64::all(prefix)],
         ..settings()
     });
     let second = Reply::to(WWW, RecordType::AAAA)
@@ -366,7 +366,7 @@ fn counts_that_the_message_cannot_hold_are_not_believed() {
     for (at_byte, value) in [(4, 0xff), (5, 2), (5, 0), (6, 0xff), (8, 0xff), (10, 0xff)] {
         let mut second = aaaa(WWW, 60, host(1));
         second[at_byte] = value;
-        let pair = responder.on_pair(at(0), &nodata(WWW), &second, &mut out);
+        let pair = responder.on_pair(at(0), CLIENT, &nodata(WWW), &second, &mut out);
         assert_eq!(pair, Pair::Refuse(Refusal::Malformed), "byte {at_byte}");
         assert_eq!(responder.on_answer(&second), Decision::Pass);
     }
@@ -381,7 +381,7 @@ fn every_prefix_of_a_reply_is_refused_and_none_panics() {
         .bytes();
     let mut out = [0; 512];
     for end in 0..second.len() {
-        let pair = responder.on_pair(at(0), &nodata(WWW), &second[..end], &mut out);
+        let pair = responder.on_pair(at(0), CLIENT, &nodata(WWW), &second[..end], &mut out);
         assert_eq!(pair, Pair::Refuse(Refusal::Malformed), "{end}");
     }
 }
@@ -396,7 +396,7 @@ fn a_chain_that_goes_round_and_a_foreign_question_are_malformed() {
         .bytes();
     let foreign = aaaa("other.example.", 60, host(1));
     for second in [round, foreign] {
-        let pair = responder.on_pair(at(0), &nodata(WWW), &second, &mut out);
+        let pair = responder.on_pair(at(0), CLIENT, &nodata(WWW), &second, &mut out);
         assert_eq!(pair, Pair::Refuse(Refusal::Malformed));
     }
 }
@@ -407,7 +407,7 @@ fn rfc6147_5_1_7_an_aaaa_is_made_of_each_a() {
     let mut responder = Dns46::new(
         None,
         Settings {
-            nat64: Some(prefix),
+            nat64: vec![Nat64::all(prefix)],
             ..settings()
         },
         [1; 32],

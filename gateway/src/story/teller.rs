@@ -133,7 +133,7 @@ impl Teller<'_> {
     pub(super) fn mapped(&self) -> impl Iterator<Item = (Duration, (Ipv4Addr, Ipv6Addr))> {
         let events = self.scene.gateway().events().iter();
         events.filter_map(|(at, event)| match event {
-            Event::Mapped { address, host } => Some((*at, (*address, *host))),
+            Event::Mapped { address, host, .. } => Some((*at, (*address, *host))),
             _ => None,
         })
     }

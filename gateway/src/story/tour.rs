@@ -73,7 +73,7 @@ impl Tour {
         told.push(grounds.tell_stranger(stranger, strangers_at));
         let events = grounds.net[grounds.gateway].events().iter();
         let mapped = events.filter_map(|(_, event)| match event {
-            crate::Event::Mapped { address, host } => Some((*address, *host)),
+            crate::Event::Mapped { address, host, .. } => Some((*address, *host)),
             _ => None,
         });
         Ok(Ok(Self {

@@ -41,8 +41,26 @@ pub(super) fn tell(event: &Event, debug: bool) {
             tracing::warn!(%client, %peer, "no SNAT address of the family that the flow leaves in");
         }
         Event::Exhausted(exhausted) => tracing::error!("{exhausted}"),
-        Event::Mapped { address, host } if debug => {
+        Event::Mapped {
+            address,
+            host,
+            asker: Some(asker),
+        } if debug => {
+            let (client, name) = (asker.client, &asker.name);
+            tracing::info!(%client, name, "[dns46]({client}) New DNS46 entry: {address} => {host}");
+            tracing::info!(%client, name, "[dns46]({client}) added {address} into A response for {name}");
+        }
+        Event::Mapped { address, host, .. } if debug => {
             tracing::info!(%address, %host, "[dns46] New DNS46 entry: {address} => {host}");
+        }
+        Event::NotMapped {
+            asker,
+            why,
+            is_sorry,
+        } if debug => {
+            let (client, name) = (asker.client, &asker.name);
+            let answered = if *is_sorry { "Sorry IP" } else { "SERVFAIL" };
+            tracing::warn!(%client, name, "[dns46]({client}) {why}: {answered} for {name}");
         }
         Event::Unmapped { address, host } if debug => {
             tracing::info!(%address, %host, "[dns46] DNS46 entry ended: {address} => {host}");
