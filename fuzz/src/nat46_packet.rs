@@ -191,6 +191,6 @@ fn answer(case: &Case, packet: &Packet, bytes: &[u8]) {
 pub(crate) fn room_around(bytes: &[u8]) -> Vec<u8> {
     let mut memory = vec![0; HEADROOM];
     memory.extend(bytes);
-    memory.extend([0; 64]);
+    memory.extend([0; 128]);
     memory
 }
