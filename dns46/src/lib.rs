@@ -28,6 +28,7 @@ mod table;
 mod free;
 mod hash;
 mod page;
+mod time;
 
 mod event;
 mod store;

@@ -3,7 +3,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
-use core::time::Duration;
+
+use crate::time::Seconds;
 
 const ENTRIES: usize = 256;
 
@@ -15,9 +16,9 @@ pub(crate) struct Entry {
     /// Sessions to the address now.
     pub(crate) sessions: u32,
     /// Until then a TTL that was handed out may be believed.
-    pub(crate) promised_until: Duration,
+    pub(crate) promised_until: Seconds,
     /// The last answer or the end of the last session.
-    pub(crate) idle_since: Duration,
+    pub(crate) idle_since: Seconds,
     /// The store has acknowledged it.
     pub(crate) stored: bool,
 }
@@ -31,12 +32,19 @@ pub(crate) enum Kind {
     /// Set by an operator; never expires.
     Static,
     /// Freed; rests until then.
-    Quarantine { until: Duration },
+    Quarantine { until: Seconds },
 }
 
 /// Entries by offset from the subnet's network address.
 #[derive(Debug)]
-pub(crate) struct Pages(Vec<Option<Box<[Option<Entry>; ENTRIES]>>>);
+pub(crate) struct Pages(Vec<Option<Box<Page>>>);
+
+#[derive(Debug)]
+struct Page {
+    /// What the data path reads: hosts that addresses stand for now; `::` for none.
+    hosts: [Ipv6Addr; ENTRIES],
+    entries: [Option<Entry>; ENTRIES],
+}
 
 impl Pages {
     pub(crate) fn new(addresses: u32) -> Self {
@@ -44,21 +52,48 @@ impl Pages {
         Self((0..pages).map(|_| None).collect())
     }
 
+    /// The host that an address stands for.
+    #[inline]
+    pub(crate) fn host(&self, offset: u32) -> Option<Ipv6Addr> {
+        let page = self.0.get(offset as usize / ENTRIES)?.as_ref()?;
+        let host = page.hosts.get(offset as usize % ENTRIES)?;
+        (!host.is_unspecified()).then_some(*host)
+    }
+
+    /// The address stands for nothing from now on; its entry stays.
+    pub(crate) fn withdraw(&mut self, offset: u32) {
+        let page = self.0.get_mut(offset as usize / ENTRIES);
+        if let Some(Some(page)) = page
+            && let Some(host) = page.hosts.get_mut(offset as usize % ENTRIES)
+        {
+            *host = Ipv6Addr::UNSPECIFIED;
+        }
+    }
+
     pub(crate) fn get(&self, offset: u32) -> Option<&Entry> {
         let page = self.0.get(offset as usize / ENTRIES)?.as_ref()?;
-        page.get(offset as usize % ENTRIES)?.as_ref()
+        page.entries.get(offset as usize % ENTRIES)?.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, offset: u32) -> Option<&mut Entry> {
         let page = self.0.get_mut(offset as usize / ENTRIES)?.as_mut()?;
-        page.get_mut(offset as usize % ENTRIES)?.as_mut()
+        page.entries.get_mut(offset as usize % ENTRIES)?.as_mut()
     }
 
     /// Sets or clears an entry; a page is made for the first one in it.
     pub(crate) fn set(&mut self, offset: u32, entry: Option<Entry>) {
         if let Some(page) = self.0.get_mut(offset as usize / ENTRIES) {
-            let page = page.get_or_insert_with(|| Box::new([None; ENTRIES]));
-            if let Some(slot) = page.get_mut(offset as usize % ENTRIES) {
+            let page = page.get_or_insert_with(|| {
+                Box::new(Page {
+                    hosts: [Ipv6Addr::UNSPECIFIED; ENTRIES],
+                    entries: [None; ENTRIES],
+                })
+            });
+            let index = offset as usize % ENTRIES;
+            if let Some(slot) = page.entries.get_mut(index)
+                && let Some(host) = page.hosts.get_mut(index)
+            {
+                *host = entry.map_or(Ipv6Addr::UNSPECIFIED, |entry| entry.host);
                 *slot = entry;
             }
         }
@@ -67,7 +102,7 @@ impl Pages {
     /// Every entry, by address.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
         self.0.iter().enumerate().flat_map(|(number, page)| {
-            let entries = page.iter().flat_map(|page| page.iter().enumerate());
+            let entries = page.iter().flat_map(|page| page.entries.iter().enumerate());
             entries.filter_map(move |(index, entry)| {
                 Some(((number * ENTRIES + index) as u32, entry.as_ref()?))
             })

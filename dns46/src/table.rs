@@ -11,13 +11,13 @@ use ipnet::Ipv4Net;
 use crate::free::FreeSet;
 use crate::hash::KeyedHash;
 use crate::page::{Entry, Kind, Pages};
+use crate::time::Seconds;
 use crate::{Config, Event};
+
+mod life;
 
 #[cfg(test)]
 mod tests;
-
-/// Under this share of free addresses, idle mappings make room.
-const PRESSURE_SHARE: u32 = 10;
 
 /// IPv4 addresses that stand for IPv6 hosts.
 ///
@@ -30,12 +30,14 @@ pub struct Table {
     pages: Pages,
     by_host: HashMap<Ipv6Addr, u32, KeyedHash>,
     hash: KeyedHash,
-    /// Offsets from the start of the slice.
+    /// Offsets from the start of the slice, of addresses that were never handed out.
     free: FreeSet,
+    /// The same of those that were, the longest free first: they are used when none of the others is left.
+    freed: VecDeque<u32>,
     /// Mappings without a session, the longest idle first.
-    idle: BTreeSet<(Duration, u32)>,
+    idle: BTreeSet<(Seconds, u32)>,
     /// Freed addresses, by the end of their rest.
-    resting: BTreeSet<(Duration, u32)>,
+    resting: BTreeSet<(Seconds, u32)>,
     events: VecDeque<Event>,
 }
 
@@ -131,6 +133,7 @@ impl Table {
             by_host: HashMap::with_hasher(hash.clone()),
             hash,
             free,
+            freed: VecDeque::new(),
             idle: BTreeSet::new(),
             resting: BTreeSet::new(),
             events: VecDeque::new(),
@@ -164,18 +167,19 @@ impl Table {
         let start = *self.config.slice.start();
         let size = u64::from(self.config.slice.end() - start + 1);
         let wish = (self.hash.of(host) % size) as u32;
-        let offset = start + self.free.take_from(wish).ok_or(Exhausted)?;
+        let fresh = self.free.take_from(wish);
+        let offset = start + fresh.or_else(|| self.take_freed()).ok_or(Exhausted)?;
         self.by_host.insert(host, offset);
         let entry = Entry {
             host,
             kind: Kind::Tentative,
             sessions: 0,
-            promised_until: now + ttl,
-            idle_since: now,
+            promised_until: Seconds::at_least(now + ttl),
+            idle_since: Seconds::at_least(now),
             stored: false,
         };
         self.pages.set(offset, Some(entry));
-        self.idle.insert((now, offset));
+        self.idle.insert((entry.idle_since, offset));
         self.events.push_back(Event::Mapped {
             address: self.address(offset),
             host,
@@ -191,12 +195,11 @@ impl Table {
     /// The host that an address stands for: an array read. `None` for addresses that stand for
     /// nothing or rest.
     #[must_use]
+    #[inline]
     pub fn lookup(&self, address: Ipv4Addr) -> Option<Ipv6Addr> {
-        let entry = self.pages.get(self.offset(address)?)?;
-        match entry.kind {
-            Kind::Tentative | Kind::Live | Kind::Static => Some(entry.host),
-            Kind::Quarantine { .. } => None,
-        }
+        // Below the network the offset wraps, to far beyond the last page.
+        self.pages
+            .host(u32::from(address).wrapping_sub(self.network))
     }
 
     /// The pool's subnet.
@@ -254,7 +257,7 @@ impl Table {
         }
         entry.sessions -= 1;
         if entry.sessions == 0 && entry.kind == Kind::Live {
-            entry.idle_since = entry.idle_since.max(now);
+            entry.idle_since = entry.idle_since.max(Seconds::at_least(now));
             self.idle.insert((entry.idle_since, offset));
         }
     }
@@ -288,8 +291,8 @@ impl Table {
             host,
             kind: Kind::Static,
             sessions: 0,
-            promised_until: Duration::ZERO,
-            idle_since: Duration::ZERO,
+            promised_until: Seconds::ZERO,
+            idle_since: Seconds::ZERO,
             stored: false,
         };
         self.pages.set(offset, Some(entry));
@@ -346,17 +349,19 @@ impl Table {
                 Kind::Tentative
             },
             sessions: 0,
-            promised_until: now,
-            idle_since: now,
+            promised_until: Seconds::at_least(now),
+            idle_since: Seconds::at_least(now),
             stored: true,
         };
         self.pages.set(offset, Some(entry));
         self.by_host.entry(host).or_insert(offset);
         if !is_static {
-            self.idle.insert((now, offset));
+            self.idle.insert((entry.idle_since, offset));
         }
         if self.config.slice.contains(&offset) {
-            self.free.remove(offset - self.config.slice.start());
+            let number = offset - self.config.slice.start();
+            self.free.remove(number);
+            self.freed.retain(|freed| *freed != number);
         }
         self.events.push_back(Event::Mapped {
             address,
@@ -454,7 +459,7 @@ impl Table {
     /// Addresses of the slice that may be handed out now.
     #[must_use]
     pub fn free(&self) -> u32 {
-        self.free.len()
+        self.free.len() + self.freed.len() as u32
     }
 
     /// What happened, in order.
@@ -468,100 +473,9 @@ impl Table {
         let drains_at = self
             .idle
             .first()
-            .map(|(since, _)| *since + self.config.hold);
-        let rested_at = self.resting.first().map(|(until, _)| *until);
+            .map(|(since, _)| since.plus(self.config.hold).to_duration());
+        let rested_at = self.resting.first().map(|(until, _)| until.to_duration());
         drains_at.into_iter().chain(rested_at).min()
-    }
-
-    /// Drains mappings whose hold is over, and frees addresses that have rested. Early calls do no
-    /// harm.
-    pub fn handle_timeout(&mut self, now: Duration) {
-        while let Some((since, offset)) = self.idle.first().copied()
-            && since + self.config.hold <= now
-        {
-            self.drain(now, since, offset);
-        }
-        while let Some((until, offset)) = self.resting.first().copied()
-            && until <= now
-        {
-            self.resting.remove(&(until, offset));
-            if let Some(entry) = self.pages.get_mut(offset)
-                && entry.sessions > 0
-            {
-                // A session to the former host goes on: the address must not get another meanwhile.
-                let until = now + self.config.quarantine;
-                entry.kind = Kind::Quarantine { until };
-                self.resting.insert((until, offset));
-                continue;
-            }
-            let host = self.pages.get(offset).map(|entry| entry.host);
-            self.pages.set(offset, None);
-            if let Some(host) = host {
-                let address = self.address(offset);
-                self.events.push_back(Event::Freed { address, host });
-            }
-            if self.config.slice.contains(&offset) {
-                self.free.insert(offset - self.config.slice.start());
-            }
-        }
-    }
-
-    /// Under pressure, the mapping that was idle for the longest makes room for later answers.
-    fn relieve(&mut self, now: Duration) {
-        let size = self.config.slice.end() - self.config.slice.start() + 1;
-        if self.free.len() >= size.div_ceil(PRESSURE_SHARE) {
-            return;
-        }
-        let idle = self.config.idle;
-        let victim = self
-            .idle
-            .iter()
-            .take_while(|(since, _)| *since + idle <= now)
-            .find(|(_, offset)| {
-                self.pages
-                    .get(*offset)
-                    .is_some_and(|entry| entry.promised_until <= now)
-            });
-        if let Some((since, offset)) = victim.copied() {
-            self.drain(now, since, offset);
-        }
-    }
-
-    fn drain(&mut self, now: Duration, since: Duration, offset: u32) {
-        self.idle.remove(&(since, offset));
-        let address = self.address(offset);
-        if let Some(host) = self.rest(now, offset) {
-            self.events.push_back(Event::Drained {
-                address,
-                host,
-                asker: None,
-            });
-        }
-    }
-
-    /// The address stands for nothing from now on; gives its host until now.
-    fn rest(&mut self, now: Duration, offset: u32) -> Option<Ipv6Addr> {
-        let until = now + self.config.quarantine;
-        let entry = self.pages.get_mut(offset)?;
-        entry.kind = Kind::Quarantine { until };
-        let host = entry.host;
-        if self.by_host.get(&host) == Some(&offset) {
-            self.by_host.remove(&host);
-        }
-        self.resting.insert((until, offset));
-        Some(host)
-    }
-
-    fn promise(&mut self, now: Duration, offset: u32, ttl: Duration) {
-        let Some(entry) = self.pages.get_mut(offset) else {
-            return;
-        };
-        entry.promised_until = entry.promised_until.max(now + ttl);
-        let since = entry.idle_since;
-        entry.idle_since = since.max(now);
-        if self.idle.remove(&(since, offset)) {
-            self.idle.insert((entry.idle_since, offset));
-        }
     }
 
     fn address(&self, offset: u32) -> Ipv4Addr {

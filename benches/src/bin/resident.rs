@@ -1,0 +1,51 @@
+//! `resident` prints how much memory tables take, as the system counts it.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+use std::fs;
+
+use dns46::{Config, Table};
+
+const MAPPINGS: u32 = 1_000_000;
+/// Of an address, in the page that is made for it and its neighbours.
+const PAGE_ENTRY: u64 = 56;
+
+fn main() {
+    let before = resident();
+    let subnet = "10.0.0.0/8".parse().expect("a network");
+    let slice = Ipv4Addr::new(10, 0, 0, 0)..=Ipv4Addr::new(10, 255, 255, 255);
+    let config = Config::new(subnet, slice, None).expect("a pool");
+    let table = Table::new(config, [7; 32]);
+    let empty = resident();
+    println!("an empty /8: {} KiB", (empty - before) / 1024);
+
+    drop(table);
+
+    // In a pool of their own size, so that every page is full.
+    let subnet = "10.0.0.0/12".parse().expect("a network");
+    let slice = Ipv4Addr::new(10, 0, 0, 0)..=Ipv4Addr::new(10, 15, 255, 255);
+    let config = Config::new(subnet, slice, None).expect("a pool");
+    let mut table = Table::new(config, [7; 32]);
+    let empty = resident();
+    for number in 0..MAPPINGS {
+        let host = Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(number));
+        let now = Duration::from_secs(u64::from(number / 100));
+        let assigned = table.assign(now, host, Duration::from_secs(60));
+        assigned.expect("room for all");
+        while table.poll_event().is_some() {}
+    }
+    let each = (resident() - empty) / u64::from(MAPPINGS);
+    let pages = (1 << 20) * PAGE_ENTRY / u64::from(MAPPINGS);
+    println!("{MAPPINGS} mappings: {each} bytes each, {pages} of them in pages");
+    drop(table);
+}
+
+/// Resident memory of this process in bytes.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages = status
+        .split_whitespace()
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    pages.expect("a number of pages") * 4096
+}

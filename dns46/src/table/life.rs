@@ -1,0 +1,118 @@
+//! How mappings end: drained, resting, free again.
+
+use core::net::Ipv6Addr;
+use core::time::Duration;
+
+use super::Table;
+use crate::Event;
+use crate::page::Kind;
+use crate::time::Seconds;
+
+/// Under this share of free addresses, idle mappings make room.
+const PRESSURE_SHARE: u32 = 10;
+
+impl Table {
+    /// Drains mappings whose hold is over, and frees addresses that have rested. Early calls do no
+    /// harm.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        while let Some((since, offset)) = self.idle.first().copied()
+            && since.plus(self.config.hold) <= Seconds::at_most(now)
+        {
+            self.drain(now, since, offset);
+        }
+        while let Some((until, offset)) = self.resting.first().copied()
+            && until <= Seconds::at_most(now)
+        {
+            self.resting.remove(&(until, offset));
+            if let Some(entry) = self.pages.get_mut(offset)
+                && entry.sessions > 0
+            {
+                // A session to the former host goes on: the address must not get another meanwhile.
+                let until = Seconds::at_least(now).plus(self.config.quarantine);
+                entry.kind = Kind::Quarantine { until };
+                self.resting.insert((until, offset));
+                continue;
+            }
+            let host = self.pages.get(offset).map(|entry| entry.host);
+            self.pages.set(offset, None);
+            if let Some(host) = host {
+                let address = self.address(offset);
+                self.events.push_back(Event::Freed { address, host });
+            }
+            if self.config.slice.contains(&offset) {
+                self.freed.push_back(offset - self.config.slice.start());
+            }
+        }
+    }
+
+    /// The address that has been free for the longest; one that another replica or the store brought back
+    /// meanwhile is passed over.
+    pub(super) fn take_freed(&mut self) -> Option<u32> {
+        let start = *self.config.slice.start();
+        loop {
+            let number = self.freed.pop_front()?;
+            if self.pages.get(start + number).is_none() {
+                return Some(number);
+            }
+        }
+    }
+
+    /// Under pressure, the mapping that was idle for the longest makes room for later answers.
+    pub(super) fn relieve(&mut self, now: Duration) {
+        let size = self.config.slice.end() - self.config.slice.start() + 1;
+        if self.free() >= size.div_ceil(PRESSURE_SHARE) {
+            return;
+        }
+        let idle = self.config.idle;
+        let victim = self
+            .idle
+            .iter()
+            .take_while(|(since, _)| since.plus(idle) <= Seconds::at_most(now))
+            .find(|(_, offset)| {
+                self.pages
+                    .get(*offset)
+                    .is_some_and(|entry| entry.promised_until <= Seconds::at_most(now))
+            });
+        if let Some((since, offset)) = victim.copied() {
+            self.drain(now, since, offset);
+        }
+    }
+
+    pub(super) fn drain(&mut self, now: Duration, since: Seconds, offset: u32) {
+        self.idle.remove(&(since, offset));
+        let address = self.address(offset);
+        if let Some(host) = self.rest(now, offset) {
+            self.events.push_back(Event::Drained {
+                address,
+                host,
+                asker: None,
+            });
+        }
+    }
+
+    /// The address stands for nothing from now on; gives its host until now.
+    pub(super) fn rest(&mut self, now: Duration, offset: u32) -> Option<Ipv6Addr> {
+        let until = Seconds::at_least(now).plus(self.config.quarantine);
+        let entry = self.pages.get_mut(offset)?;
+        entry.kind = Kind::Quarantine { until };
+        let host = entry.host;
+        self.pages.withdraw(offset);
+        if self.by_host.get(&host) == Some(&offset) {
+            self.by_host.remove(&host);
+        }
+        self.resting.insert((until, offset));
+        Some(host)
+    }
+
+    pub(super) fn promise(&mut self, now: Duration, offset: u32, ttl: Duration) {
+        let Some(entry) = self.pages.get_mut(offset) else {
+            return;
+        };
+        entry.promised_until = entry.promised_until.max(Seconds::at_least(now + ttl));
+        let since = entry.idle_since;
+        entry.idle_since = since.max(Seconds::at_least(now));
+        if self.idle.remove(&(since, offset)) {
+            self.idle.insert((entry.idle_since, offset));
+        }
+    }
+}
