@@ -17,6 +17,9 @@ pub struct Config {
     pub hold: Duration,
     /// Under pressure a mapping without a session drains once it was idle for this long. Default 300 s.
     pub idle: Duration,
+    /// How long a mapping of another replica holds here without being used or renewed. Default 1800 s: less
+    /// than `hold`.
+    pub lease: Duration,
     /// How long a freed address rests before it may stand for another host. Default 60 s.
     pub quarantine: Duration,
 }
@@ -57,6 +60,7 @@ impl Config {
             reserved,
             hold: Duration::from_secs(3600),
             idle: Duration::from_secs(300),
+            lease: Duration::from_secs(1800),
             quarantine: Duration::from_secs(60),
         })
     }

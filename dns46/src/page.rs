@@ -70,6 +70,18 @@ impl Pages {
         }
     }
 
+    /// The address stands for its entry's host again.
+    pub(crate) fn publish(&mut self, offset: u32) {
+        let page = self.0.get_mut(offset as usize / ENTRIES);
+        let index = offset as usize % ENTRIES;
+        if let Some(Some(page)) = page
+            && let Some(Some(entry)) = page.entries.get(index)
+            && let Some(host) = page.hosts.get_mut(index)
+        {
+            *host = entry.host;
+        }
+    }
+
     pub(crate) fn get(&self, offset: u32) -> Option<&Entry> {
         let page = self.0.get(offset as usize / ENTRIES)?.as_ref()?;
         page.entries.get(offset as usize % ENTRIES)?.as_ref()

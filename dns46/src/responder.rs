@@ -1,6 +1,7 @@
 //! The whole: mapping table, replies made from it, and the store that must know first.
 
 mod asking;
+mod making;
 mod storing;
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -37,6 +38,10 @@ pub struct Dns46 {
     unknown: BTreeMap<Ipv4Addr, Duration>,
     /// Pairs that the store should have forgotten, and when it is told again.
     unforgotten: BTreeMap<Ipv4Addr, (Ipv6Addr, Duration)>,
+    /// When the lease of another replica's mapping is renewed.
+    renewals: BTreeMap<Ipv4Addr, Duration>,
+    /// When the store failed last.
+    failed_at: Option<Duration>,
     askers: Askers,
     tickets: u64,
     events: VecDeque<Event>,
@@ -164,6 +169,8 @@ impl Dns46 {
             gets: BTreeMap::new(),
             unknown: BTreeMap::new(),
             unforgotten: BTreeMap::new(),
+            renewals: BTreeMap::new(),
+            failed_at: None,
             askers: Askers::default(),
             tickets: 0,
             events: VecDeque::new(),
@@ -282,6 +289,9 @@ impl Dns46 {
         let ticket = self.ticket();
         self.stats.waited += 1;
         for (address, host) in &missing {
+            if let Some(table) = &mut self.table {
+                table.withhold(*address);
+            }
             self.put(now, *address, *host, ticket);
         }
         let waiting = Waiting {
@@ -335,10 +345,11 @@ impl Dns46 {
         if self.gets.len() >= self.settings.asking {
             return Lookup::Unmapped;
         }
+        let lease = table.lease();
         let ticket = self.ticket();
         let deadline_at = now.saturating_add(self.settings.store_deadline);
         self.operations
-            .push(StoreAction::Get { address }, deadline_at);
+            .push(StoreAction::Get { address, lease }, deadline_at);
         self.gets.insert(address, ticket);
         Lookup::Ask(ticket)
     }
@@ -407,7 +418,15 @@ impl Dns46 {
         };
         mappings
             .into_iter()
-            .filter(|(address, host)| table.adopt(now, *address, *host))
+            .filter(|(address, host)| {
+                let taken = table.adopt(now, *address, *host);
+                if taken && !table.is_own(*address) {
+                    // One after another, so that the store is not asked about all of them at once.
+                    let spread = Duration::from_millis(10) * self.renewals.len() as u32;
+                    self.renewals.insert(*address, now.saturating_add(spread));
+                }
+                taken
+            })
             .count()
     }
 
@@ -442,12 +461,15 @@ impl Dns46 {
         }
         let table = self.table.as_ref().and_then(Table::poll_timeout);
         let store = self.operations.poll_timeout();
+        let forgets_at = storing::forgets_at(self.failed_at);
         let again = self
             .unforgotten
             .values()
-            .map(|(_, again_at)| *again_at)
+            .map(|(_, again_at)| *again_at.max(&forgets_at))
             .min();
-        table.into_iter().chain(store).chain(again).min()
+        let renewals = self.renewals.values().min().copied();
+        let all = table.into_iter().chain(store).chain(again);
+        all.chain(renewals).min()
     }
 
     /// Lets time pass; early or late calls do no harm.
@@ -460,6 +482,7 @@ impl Dns46 {
             self.settle(now, action, StoreReply::Failed);
         }
         self.forget_again(now);
+        self.renew(now);
         self.take_table_events(now);
     }
 
@@ -480,61 +503,6 @@ impl Dns46 {
         self.stats
     }
 
-    fn synthesize(
-        &mut self,
-        now: Duration,
-        client: IpAddr,
-        first: &Response,
-        second: &Response,
-    ) -> Outcome {
-        let asked = u16::from(first.record_type);
-        let answered = u16::from(second.record_type);
-        if first.question != second.question {
-            return Outcome::Malformed;
-        }
-        // RFC 6147 §5.5: whoever validates by itself gets what was signed.
-        if first.message.metadata.checking_disabled {
-            return Outcome::Pass;
-        }
-        let state = synthesis::state(&self.exclusion, first);
-        let plain = || match state {
-            synthesis::State::Mixed | synthesis::State::Empty(true) => {
-                synthesis::scrub(&self.exclusion, first)
-            }
-            synthesis::State::Clean | synthesis::State::Empty(false) => Outcome::Pass,
-        };
-        if !matches!(state, synthesis::State::Empty(_)) {
-            return plain();
-        }
-        match second.message.metadata.response_code {
-            ResponseCode::NoError if second.message.metadata.truncation => {
-                return Outcome::SecondFailed;
-            }
-            ResponseCode::NoError => {}
-            // A name that has one type exists; who says otherwise denies more than the first reply
-            // does (dns.md 48).
-            ResponseCode::NXDomain => return plain(),
-            _ => return Outcome::SecondFailed,
-        }
-        let settings = &self.settings;
-        let quota = self.askers.left(client, settings.tentative_per_client);
-        let outcome = match (asked, answered, &mut self.table) {
-            (policy::A, policy::AAAA, Some(table)) => {
-                let asker = asker(client, first);
-                self.askers.now = Some(asker);
-                synthesis::dns46(now, table, quota, settings, &self.exclusion, first, second)
-            }
-            (policy::AAAA, policy::A, _) if !settings.nat64.is_empty() => {
-                synthesis::dns64(settings, &self.exclusion, first, second)
-            }
-            _ => Outcome::Malformed,
-        };
-        match outcome {
-            Outcome::Pass => plain(),
-            other => other,
-        }
-    }
-
     /// Passes on what happened in the table; an address that drained is forgotten by the store, if it
     /// is this replica's.
     fn take_table_events(&mut self, now: Duration) {
@@ -545,9 +513,14 @@ impl Dns46 {
             match &event {
                 Event::Drained { address, host, .. } if table.is_own(*address) => {
                     let (address, host) = (*address, *host);
-                    let deadline_at = now.saturating_add(self.settings.store_deadline);
-                    self.operations
-                        .push(StoreAction::Delete { address, host }, deadline_at);
+                    if storing::forgets_at(self.failed_at) <= now {
+                        let deadline_at = now.saturating_add(self.settings.store_deadline);
+                        self.operations
+                            .push(StoreAction::Delete { address, host }, deadline_at);
+                    } else {
+                        let again_at = now.saturating_add(storing::FORGET_AGAIN);
+                        self.unforgotten.insert(address, (host, again_at));
+                    }
                 }
                 Event::Mapped { address, .. } => {
                     self.unknown.remove(address);

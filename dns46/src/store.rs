@@ -34,12 +34,26 @@ pub enum StoreAction {
         /// Its host.
         host: Ipv6Addr,
     },
-    /// Reply with the host of an address.
+    /// Reply with the host of an address, and let no other replica's [`Delete`](Self::Delete) of it
+    /// succeed for as long as the lease: both in one step.
     Get {
         /// The address.
         address: Ipv4Addr,
+        /// From now on.
+        lease: Duration,
     },
-    /// Forget the pair, the entry of the address last, unless the address stands for another host.
+    /// Let the lease of a pair begin anew: [`StoreReply::Done`]; [`StoreReply::Absent`] or
+    /// [`StoreReply::Conflict`] if the address does not stand for the host any more.
+    Renew {
+        /// The address.
+        address: Ipv4Addr,
+        /// Its host.
+        host: Ipv6Addr,
+        /// From now on.
+        lease: Duration,
+    },
+    /// Forget the pair, the entry of the address last, unless the address stands for another host, or
+    /// another replica's lease is not over: reply [`StoreReply::Leased`] then.
     Delete {
         /// The address.
         address: Ipv4Addr,
@@ -60,6 +74,8 @@ pub enum StoreReply {
     Absent,
     /// The address stands for this host already, not for the one of the operation.
     Conflict(Ipv6Addr),
+    /// The pair is kept: another replica uses it.
+    Leased,
     /// Nothing is certain.
     Failed,
 }

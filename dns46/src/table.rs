@@ -34,8 +34,10 @@ pub struct Table {
     free: FreeSet,
     /// The same of those that were, the longest free first: they are used when none of the others is left.
     freed: VecDeque<u32>,
-    /// Mappings without a session, the longest idle first.
+    /// Mappings of the slice without a session, the longest idle first.
     idle: BTreeSet<(Seconds, u32)>,
+    /// The same of those that another replica made: they hold here no longer than a lease.
+    borrowed: BTreeSet<(Seconds, u32)>,
     /// Freed addresses, by the end of their rest.
     resting: BTreeSet<(Seconds, u32)>,
     events: VecDeque<Event>,
@@ -70,6 +72,8 @@ pub struct Mapping {
     pub state: State,
     /// Sessions to it now.
     pub sessions: u32,
+    /// The store has it; until then it is not used.
+    pub stored: bool,
 }
 
 /// The states of an address that is not free.
@@ -135,6 +139,7 @@ impl Table {
             free,
             freed: VecDeque::new(),
             idle: BTreeSet::new(),
+            borrowed: BTreeSet::new(),
             resting: BTreeSet::new(),
             events: VecDeque::new(),
             config,
@@ -179,7 +184,7 @@ impl Table {
             stored: false,
         };
         self.pages.set(offset, Some(entry));
-        self.idle.insert((entry.idle_since, offset));
+        self.begin_idle(entry.idle_since, offset);
         self.events.push_back(Event::Mapped {
             address: self.address(offset),
             host,
@@ -200,6 +205,10 @@ impl Table {
         // Below the network the offset wraps, to far beyond the last page.
         self.pages
             .host(u32::from(address).wrapping_sub(self.network))
+    }
+
+    pub(crate) const fn lease(&self) -> Duration {
+        self.config.lease
     }
 
     /// The pool's subnet.
@@ -223,18 +232,16 @@ impl Table {
         let Some(entry) = self.pages.get_mut(offset) else {
             return false;
         };
-        let mut promoted = None;
-        match entry.kind {
+        let before = *entry;
+        match before.kind {
             Kind::Quarantine { .. } => return false,
             Kind::Static => {}
-            Kind::Tentative | Kind::Live => {
-                promoted = (entry.kind == Kind::Tentative).then_some(entry.host);
-                entry.kind = Kind::Live;
-                self.idle.remove(&(entry.idle_since, offset));
-            }
+            Kind::Tentative | Kind::Live => entry.kind = Kind::Live,
         }
         entry.sessions = entry.sessions.saturating_add(1);
-        if let Some(host) = promoted {
+        self.end_idle(before.idle_since, offset);
+        if before.kind == Kind::Tentative {
+            let host = before.host;
             self.events.push_back(Event::Promoted {
                 address,
                 host,
@@ -258,7 +265,8 @@ impl Table {
         entry.sessions -= 1;
         if entry.sessions == 0 && entry.kind == Kind::Live {
             entry.idle_since = entry.idle_since.max(Seconds::at_least(now));
-            self.idle.insert((entry.idle_since, offset));
+            let since = entry.idle_since;
+            self.begin_idle(since, offset);
         }
     }
 
@@ -332,9 +340,18 @@ impl Table {
         let Some(offset) = self.offset(address) else {
             return false;
         };
-        if let Some(entry) = self.pages.get_mut(offset) {
-            entry.stored = true;
-            return entry.host == host && !matches!(entry.kind, Kind::Quarantine { .. });
+        if let Some(entry) = self.pages.get(offset).copied() {
+            let rests = matches!(entry.kind, Kind::Quarantine { .. });
+            if entry.host == host || entry.stored || rests {
+                self.set_stored(address, host);
+                return entry.host == host && !rests;
+            }
+            // Nobody has heard of what stood here: it was never stored.
+            self.end_idle(entry.idle_since, offset);
+            if self.by_host.get(&entry.host) == Some(&offset) {
+                self.by_host.remove(&entry.host);
+            }
+            self.pages.set(offset, None);
         }
         let last = u32::from(self.config.subnet.broadcast()) - self.network;
         if !is_host(offset, last) {
@@ -356,7 +373,7 @@ impl Table {
         self.pages.set(offset, Some(entry));
         self.by_host.entry(host).or_insert(offset);
         if !is_static {
-            self.idle.insert((entry.idle_since, offset));
+            self.begin_idle(entry.idle_since, offset);
         }
         if self.config.slice.contains(&offset) {
             let number = offset - self.config.slice.start();
@@ -379,7 +396,8 @@ impl Table {
         if matches!(entry.kind, Kind::Quarantine { .. }) {
             return None;
         }
-        self.idle.remove(&(entry.idle_since, offset));
+        let since = entry.idle_since;
+        self.end_idle(since, offset);
         let host = self.rest(now, offset)?;
         self.events.push_back(Event::Removed {
             address,
@@ -401,7 +419,9 @@ impl Table {
         let Some(offset) = self.offset(address) else {
             return false;
         };
-        let stands = self.lookup(address) == Some(host);
+        let stands = self.pages.get(offset).is_some_and(|entry| {
+            entry.host == host && !matches!(entry.kind, Kind::Quarantine { .. })
+        });
         if stands {
             self.promise(now, offset, ttl);
         }
@@ -414,11 +434,24 @@ impl Table {
             .is_some_and(|offset| self.config.slice.contains(&offset))
     }
 
-    /// The address is in the pool, and not resting.
+    /// The address is in the pool, not resting, and not stored as far as is known here.
     pub(crate) fn is_askable(&self, address: Ipv4Addr) -> bool {
         let last = u32::from(self.config.subnet.broadcast()) - self.network;
-        self.offset(address)
-            .is_some_and(|offset| is_host(offset, last) && self.pages.get(offset).is_none())
+        let Some(offset) = self.offset(address) else {
+            return false;
+        };
+        let is_open = self
+            .pages
+            .get(offset)
+            .is_none_or(|entry| !entry.stored && !matches!(entry.kind, Kind::Quarantine { .. }));
+        is_host(offset, last) && is_open
+    }
+
+    /// The address is not to be used before it is [stored](Self::set_stored).
+    pub(crate) fn withhold(&mut self, address: Ipv4Addr) {
+        if let Some(offset) = self.offset(address) {
+            self.pages.withdraw(offset);
+        }
     }
 
     pub(crate) fn is_stored(&self, address: Ipv4Addr) -> bool {
@@ -433,6 +466,9 @@ impl Table {
             && entry.host == host
         {
             entry.stored = true;
+            if !matches!(entry.kind, Kind::Quarantine { .. }) {
+                self.pages.publish(offset);
+            }
         }
     }
 
@@ -453,6 +489,7 @@ impl Table {
                 Kind::Quarantine { .. } => State::Quarantine,
             },
             sessions: entry.sessions,
+            stored: entry.stored,
         })
     }
 
@@ -474,8 +511,16 @@ impl Table {
             .idle
             .first()
             .map(|(since, _)| since.plus(self.config.hold).to_duration());
+        let returned_at = self
+            .borrowed
+            .first()
+            .map(|(since, _)| since.plus(self.config.lease).to_duration());
         let rested_at = self.resting.first().map(|(until, _)| until.to_duration());
-        drains_at.into_iter().chain(rested_at).min()
+        drains_at
+            .into_iter()
+            .chain(returned_at)
+            .chain(rested_at)
+            .min()
     }
 
     fn address(&self, offset: u32) -> Ipv4Addr {

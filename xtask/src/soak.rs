@@ -58,6 +58,7 @@ fn properties(tree: &Tree) -> Outcome {
     let mut command = cargo(tree, "test --locked --workspace --tests --quiet");
     command
         .env("PROPTEST_CASES", &cases)
+        .env("MODEL_STEPS", "1000000")
         .env("CARGO_PROFILE_DEV_OPT_LEVEL", "2")
         .env("CARGO_TARGET_DIR", tree.target.join("soak"));
     watch(command)?;

@@ -15,10 +15,22 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 const UNKNOWN: usize = 1024;
 
 /// When a pair that the store did not forget is to be forgotten again.
-const FORGET_AGAIN: Duration = Duration::from_secs(30);
+pub(super) const FORGET_AGAIN: Duration = Duration::from_secs(30);
+
+/// After a failure of the store, other replicas have this long to renew what they use before anything
+/// is forgotten: their leases may be over, since they could not reach it either.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// How soon a lease that could not be renewed is renewed again.
+const RENEW_AGAIN: Duration = Duration::from_secs(10);
 
 /// Such pairs at a time; the store forgets the others at the next start.
 const UNFORGOTTEN: usize = 4096;
+
+/// From when on pairs may be forgotten, after the last failure.
+pub(super) fn forgets_at(failed_at: Option<Duration>) -> Duration {
+    failed_at.map_or(Duration::ZERO, |failed_at| failed_at.saturating_add(GRACE))
+}
 
 impl Dns46 {
     pub(super) fn put(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr, ticket: Ticket) {
@@ -28,7 +40,8 @@ impl Dns46 {
         }
         let deadline_at = now.saturating_add(self.settings.store_deadline);
         // What it stood for before must be forgotten first, or the store will not have it.
-        if let Some((before, _)) = self.unforgotten.remove(&address)
+        if forgets_at(self.failed_at) <= now
+            && let Some((before, _)) = self.unforgotten.remove(&address)
             && before != host
         {
             let action = StoreAction::Delete {
@@ -44,6 +57,9 @@ impl Dns46 {
 
     pub(super) fn forget_again(&mut self, now: Duration) {
         let deadline_at = now.saturating_add(self.settings.store_deadline);
+        if forgets_at(self.failed_at) > now {
+            return;
+        }
         let operations = &mut self.operations;
         self.unforgotten.retain(|address, (host, again_at)| {
             let waits = *again_at > now;
@@ -58,11 +74,21 @@ impl Dns46 {
     pub(super) fn settle(&mut self, now: Duration, action: StoreAction, reply: StoreReply) {
         if reply == StoreReply::Failed {
             self.stats.store_failures += 1;
+            self.failed_at = Some(now);
         }
         match action {
             StoreAction::Put { address, host } => self.settle_put(now, address, host, reply),
-            StoreAction::Get { address } => self.settle_get(now, address, reply),
+            StoreAction::Get { address, .. } => self.settle_get(now, address, reply),
+            StoreAction::Renew { address, host, .. } => {
+                self.settle_renewal(now, address, host, reply);
+            }
             StoreAction::Delete { address, host } => {
+                if reply == StoreReply::Leased
+                    && let Some(table) = &mut self.table
+                {
+                    table.restore(now, address, host);
+                    table.set_stored(address, host);
+                }
                 if reply == StoreReply::Failed && self.unforgotten.len() < UNFORGOTTEN {
                     let again_at = now.saturating_add(FORGET_AGAIN);
                     self.unforgotten.insert(address, (host, again_at));
@@ -79,11 +105,10 @@ impl Dns46 {
         if stored {
             table.set_stored(address, host);
         }
-        if let StoreReply::Conflict(_) = reply {
-            // Nobody has heard of our mapping yet: the store's stands, and is asked for when a packet
-            // needs it.
+        if let StoreReply::Conflict(kept) = reply {
+            // Nobody has heard of our mapping yet: the store's stands.
             self.stats.store_conflicts += 1;
-            table.remove(now, address);
+            table.adopt(now, address, kept);
         }
         let Some((_, tickets)) = self.puts.remove(&address) else {
             return;
@@ -114,6 +139,10 @@ impl Dns46 {
             StoreReply::Found(host) => table.adopt(now, address, host),
             _ => table.lookup(address).is_some(),
         };
+        if known && !table.is_own(address) {
+            let renewed_at = now.saturating_add(jittered(table.lease(), address));
+            self.renewals.insert(address, renewed_at);
+        }
         if known {
             self.events.push_back(Event::Known { ticket, address });
             return;
@@ -127,4 +156,59 @@ impl Dns46 {
                 .insert(address, now.saturating_add(UNKNOWN_FOR));
         }
     }
+
+    /// Renews the leases whose half is over, of mappings that still stand here.
+    pub(super) fn renew(&mut self, now: Duration) {
+        let Some(table) = &self.table else {
+            return;
+        };
+        let deadline_at = now.saturating_add(self.settings.store_deadline);
+        let due = self.renewals.iter().filter(|(_, at)| **at <= now);
+        let due: Vec<Ipv4Addr> = due.map(|(address, _)| *address).collect();
+        for address in due {
+            self.renewals.remove(&address);
+            let Some(host) = table.lookup(address) else {
+                continue;
+            };
+            let lease = table.lease();
+            let renew = StoreAction::Renew {
+                address,
+                host,
+                lease,
+            };
+            self.operations.push(renew, deadline_at);
+            let next = now.saturating_add(jittered(lease, address));
+            self.renewals.insert(address, next);
+        }
+    }
+
+    fn settle_renewal(
+        &mut self,
+        now: Duration,
+        address: Ipv4Addr,
+        host: Ipv6Addr,
+        reply: StoreReply,
+    ) {
+        let Some(table) = &mut self.table else {
+            return;
+        };
+        match reply {
+            StoreReply::Failed => {
+                let again_at = now.saturating_add(RENEW_AGAIN);
+                self.renewals.insert(address, again_at);
+            }
+            // Its owner took it back: nothing new may go through it here.
+            StoreReply::Absent | StoreReply::Conflict(_) if table.lookup(address) == Some(host) => {
+                self.renewals.remove(&address);
+                table.remove(now, address);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A little less than half a lease, not the same for all addresses.
+fn jittered(lease: Duration, address: Ipv4Addr) -> Duration {
+    let eighths = address.to_bits().wrapping_mul(0x9e37_79b9) >> 29;
+    lease / 2 - lease / 64 * eighths
 }

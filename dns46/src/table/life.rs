@@ -1,11 +1,11 @@
 //! How mappings end: drained, resting, free again.
 
-use core::net::Ipv6Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
 use super::Table;
 use crate::Event;
-use crate::page::Kind;
+use crate::page::{Entry, Kind};
 use crate::time::Seconds;
 
 /// Under this share of free addresses, idle mappings make room.
@@ -17,6 +17,11 @@ impl Table {
     pub fn handle_timeout(&mut self, now: Duration) {
         while let Some((since, offset)) = self.idle.first().copied()
             && since.plus(self.config.hold) <= Seconds::at_most(now)
+        {
+            self.drain(now, since, offset);
+        }
+        while let Some((since, offset)) = self.borrowed.first().copied()
+            && since.plus(self.config.lease) <= Seconds::at_most(now)
         {
             self.drain(now, since, offset);
         }
@@ -79,7 +84,7 @@ impl Table {
     }
 
     pub(super) fn drain(&mut self, now: Duration, since: Seconds, offset: u32) {
-        self.idle.remove(&(since, offset));
+        self.end_idle(since, offset);
         let address = self.address(offset);
         if let Some(host) = self.rest(now, offset) {
             self.events.push_back(Event::Drained {
@@ -111,8 +116,60 @@ impl Table {
         entry.promised_until = entry.promised_until.max(Seconds::at_least(now + ttl));
         let since = entry.idle_since;
         entry.idle_since = since.max(Seconds::at_least(now));
-        if self.idle.remove(&(since, offset)) {
-            self.idle.insert((entry.idle_since, offset));
+        let now = entry.idle_since;
+        if self.end_idle(since, offset) {
+            self.begin_idle(now, offset);
+        }
+    }
+
+    /// An address that drained stands for its host again: another replica had a lease of it.
+    pub(crate) fn restore(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr) {
+        let Some(offset) = self.offset(address) else {
+            return;
+        };
+        let Some(entry) = self.pages.get(offset).copied() else {
+            self.adopt(now, address, host);
+            return;
+        };
+        let Kind::Quarantine { until } = entry.kind else {
+            return;
+        };
+        if entry.host != host {
+            return;
+        }
+        self.resting.remove(&(until, offset));
+        let is_used = entry.sessions > 0;
+        let entry = Entry {
+            kind: if is_used { Kind::Live } else { Kind::Tentative },
+            idle_since: Seconds::at_least(now),
+            ..entry
+        };
+        self.pages.set(offset, Some(entry));
+        self.by_host.entry(host).or_insert(offset);
+        if !is_used {
+            self.begin_idle(entry.idle_since, offset);
+        }
+        self.events.push_back(Event::Mapped {
+            address,
+            host,
+            asker: None,
+        });
+    }
+
+    pub(super) fn begin_idle(&mut self, since: Seconds, offset: u32) {
+        if self.config.slice.contains(&offset) {
+            self.idle.insert((since, offset));
+        } else {
+            self.borrowed.insert((since, offset));
+        }
+    }
+
+    /// `false`: it was not idle.
+    pub(super) fn end_idle(&mut self, since: Seconds, offset: u32) -> bool {
+        if self.config.slice.contains(&offset) {
+            self.idle.remove(&(since, offset))
+        } else {
+            self.borrowed.remove(&(since, offset))
         }
     }
 }

@@ -130,7 +130,8 @@ fn dns_29_an_address_of_which_the_store_knows_another_host_is_not_answered() {
     events(&mut responder);
     responder.handle_store(at(0), operation.id, StoreReply::Conflict(host(7)));
     assert!(events(&mut responder).contains(&Event::StoreFailed { ticket }));
-    assert_eq!(responder.lookup(at(0), address), Lookup::Unmapped);
+    let kept = Lookup::Host(host(7));
+    assert_eq!(responder.lookup(at(0), address), kept, "the store's stands");
     // The next answer names another address.
     wait(&mut responder, at(0), WWW, 1);
     let StoreAction::Put { address: other, .. } = operations(&mut responder)[0].action else {
@@ -149,7 +150,13 @@ fn dns_29_a_miss_on_the_data_path_asks_the_store_once() {
     assert_eq!(responder.lookup(at(0), address), Lookup::Ask(ticket));
     let sent = operations(&mut responder);
     assert_eq!(sent.len(), 1);
-    assert_eq!(sent[0].action, StoreAction::Get { address });
+    assert_eq!(
+        sent[0].action,
+        StoreAction::Get {
+            address,
+            lease: Duration::from_secs(1800)
+        }
+    );
     responder.handle_store(millis(5), sent[0].id, StoreReply::Found(host(5)));
     let told = events(&mut responder);
     assert!(told.contains(&Event::Known { ticket, address }), "{told:?}");
@@ -310,4 +317,101 @@ fn a_drained_mapping_is_forgotten_by_the_store() {
             asker: None,
         }]
     );
+}
+
+/// Found by the model: a replica translated by a mapping that the store would not have taken, while another
+/// replica's clients believed in the store's.
+#[test]
+fn dns_19_a_mapping_that_is_not_stored_is_not_used() {
+    let mut responder = responder(Settings::default());
+    wait(&mut responder, at(0), WWW, 1);
+    let operation = operations(&mut responder)[0];
+    let StoreAction::Put { address, .. } = operation.action else {
+        panic!("{operation:?}")
+    };
+    let Lookup::Ask(ticket) = responder.lookup(at(0), address) else {
+        panic!("the store is asked")
+    };
+    let get = operations(&mut responder)[0];
+    responder.handle_store(at(0), get.id, StoreReply::Found(host(9)));
+    assert!(events(&mut responder).contains(&Event::Known { ticket, address }));
+    assert_eq!(responder.lookup(at(0), address), Lookup::Host(host(9)));
+    // Its own reply is late, and is of no use any more.
+    responder.handle_store(at(0), operation.id, StoreReply::Conflict(host(9)));
+    assert_eq!(responder.lookup(at(0), address), Lookup::Host(host(9)));
+}
+
+fn borrowed(responder: &mut Dns46, now: u64) -> Ipv4Addr {
+    let address = Ipv4Addr::new(10, 0, 0, 25);
+    assert!(matches!(responder.lookup(at(now), address), Lookup::Ask(_)));
+    let get = operations(responder)[0];
+    assert!(
+        matches!(get.action, StoreAction::Get { lease, .. } if lease == Duration::from_secs(1800))
+    );
+    responder.handle_store(at(now), get.id, StoreReply::Found(host(9)));
+    events(responder);
+    address
+}
+
+#[test]
+fn leases_of_mappings_of_other_replicas_are_renewed_at_half_their_time() {
+    let mut responder = responder(Settings::default());
+    let address = borrowed(&mut responder, 0);
+    assert!(responder.retain(address));
+    responder.handle_timeout(at(600));
+    assert!(operations(&mut responder).is_empty());
+    responder.handle_timeout(at(901));
+    let renewal = operations(&mut responder);
+    let wanted = StoreAction::Renew {
+        address,
+        host: host(9),
+        lease: Duration::from_secs(1800),
+    };
+    assert_eq!(renewal.len(), 1);
+    assert_eq!(renewal[0].action, wanted);
+    // One that failed is tried again soon; one that its owner took back is used no longer.
+    responder.handle_store(at(901), renewal[0].id, StoreReply::Failed);
+    responder.handle_timeout(at(911));
+    let renewal = operations(&mut responder);
+    assert_eq!(renewal[0].action, wanted);
+    events(&mut responder);
+    responder.handle_store(at(911), renewal[0].id, StoreReply::Absent);
+    let found = events(&mut responder);
+    assert!(matches!(found[..], [Event::Removed { .. }]), "{found:?}");
+    assert_eq!(responder.lookup(at(911), address), Lookup::Unmapped);
+}
+
+#[test]
+fn a_mapping_of_another_replica_that_nobody_uses_is_given_back_when_its_lease_is_over() {
+    let mut responder = responder(Settings::default());
+    let address = borrowed(&mut responder, 0);
+    responder.handle_timeout(at(1799));
+    assert_eq!(responder.lookup(at(1799), address), Lookup::Host(host(9)));
+    responder.handle_timeout(at(1800));
+    assert_eq!(responder.lookup(at(1800), address), Lookup::Unmapped);
+    let asked: Vec<_> = operations(&mut responder)
+        .into_iter()
+        .map(|sent| sent.action)
+        .collect();
+    let deletes = asked
+        .iter()
+        .any(|action| matches!(action, StoreAction::Delete { .. }));
+    assert!(!deletes, "its owner decides");
+}
+
+#[test]
+fn an_owner_takes_back_what_another_replica_still_uses_no_sooner_than_its_lease_ends() {
+    let mut responder = responder(Settings::default());
+    let second = aaaa(WWW, 60, host(1));
+    let made = stored(&mut responder, at(0), &nodata(WWW), &second).unwrap();
+    let address = addresses(&made.1)[0].2;
+    responder.handle_timeout(at(3600));
+    let delete = operations(&mut responder);
+    assert!(matches!(delete[0].action, StoreAction::Delete { .. }));
+    assert_eq!(responder.lookup(at(3600), address), Lookup::Unmapped);
+    events(&mut responder);
+    responder.handle_store(at(3600), delete[0].id, StoreReply::Leased);
+    assert_eq!(responder.lookup(at(3600), address), Lookup::Host(host(1)));
+    let made = stored(&mut responder, at(3600), &nodata(WWW), &second).unwrap();
+    assert_eq!(addresses(&made.1)[0].2, address);
 }

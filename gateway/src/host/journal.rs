@@ -147,10 +147,18 @@ fn try_commit(
                         }
                     }
                 }
-                StoreAction::Get { address } => match table.get(address.to_bits())? {
+                StoreAction::Get { address, .. } => match table.get(address.to_bits())? {
                     Some(host) => StoreReply::Found(Ipv6Addr::from_bits(host.value())),
                     None => StoreReply::Absent,
                 },
+                // Nobody else has this journal: what stands in it stands.
+                StoreAction::Renew { address, host, .. } => {
+                    match table.get(address.to_bits())?.map(|kept| kept.value()) {
+                        Some(kept) if kept == host.to_bits() => StoreReply::Done,
+                        Some(kept) => StoreReply::Conflict(Ipv6Addr::from_bits(kept)),
+                        None => StoreReply::Absent,
+                    }
+                }
                 StoreAction::Delete { address, host } => {
                     let kept = table.get(address.to_bits())?.map(|kept| kept.value());
                     if kept == Some(host.to_bits()) {

@@ -94,11 +94,11 @@ impl GatewayNode {
                 match self.acknowledgement {
                     Acknowledgement::Never => {}
                     Acknowledgement::After(Duration::ZERO) => {
-                        let reply = self.store.borrow_mut().apply(operation.action);
+                        let reply = self.store.borrow_mut().apply(now, operation.action);
                         self.gateway.handle_store(now, operation.id, reply);
                     }
                     Acknowledgement::After(delay) => {
-                        let reply = self.store.borrow_mut().apply(operation.action);
+                        let reply = self.store.borrow_mut().apply(now, operation.action);
                         self.replies.push_back((now + delay, operation.id, reply));
                     }
                 }

@@ -146,7 +146,7 @@ impl World {
             while let Some(operation) = self.gateway.poll_store() {
                 idle = false;
                 if self.store_is_quick {
-                    let reply = self.store.apply(operation.action);
+                    let reply = self.store.apply(self.now, operation.action);
                     self.gateway.handle_store(self.now, operation.id, reply);
                 } else {
                     self.operations.push(operation);
@@ -247,7 +247,7 @@ impl World {
     /// The store does the first thing that it was asked.
     pub(crate) fn store_acts(&mut self) -> StoreAction {
         let operation = self.operations.remove(0);
-        let reply = self.store.apply(operation.action);
+        let reply = self.store.apply(self.now, operation.action);
         self.store_replies(operation.id, reply);
         operation.action
     }
