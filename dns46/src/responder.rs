@@ -420,7 +420,9 @@ impl Dns46 {
             .into_iter()
             .filter(|(address, host)| {
                 let taken = table.adopt(now, *address, *host);
-                if taken && !table.is_own(*address) {
+                if taken && !table.is_own(*address) && !table.is_reserved(*address) {
+                    // Its owner may be about to free it: not used before the store has noted a lease.
+                    table.withhold(*address);
                     // One after another, so that the store is not asked about all of them at once.
                     let spread = Duration::from_millis(10) * self.renewals.len() as u32;
                     self.renewals.insert(*address, now.saturating_add(spread));

@@ -419,9 +419,7 @@ impl Table {
         let Some(offset) = self.offset(address) else {
             return false;
         };
-        let stands = self.pages.get(offset).is_some_and(|entry| {
-            entry.host == host && !matches!(entry.kind, Kind::Quarantine { .. })
-        });
+        let stands = self.stands_for(address, host);
         if stands {
             self.promise(now, offset, ttl);
         }
@@ -432,6 +430,21 @@ impl Table {
     pub(crate) fn is_own(&self, address: Ipv4Addr) -> bool {
         self.offset(address)
             .is_some_and(|offset| self.config.slice.contains(&offset))
+    }
+
+    pub(crate) fn is_reserved(&self, address: Ipv4Addr) -> bool {
+        self.reserved(address).is_some()
+    }
+
+    /// The host that an address has an entry for, withheld or not, unless it rests.
+    pub(crate) fn standing(&self, address: Ipv4Addr) -> Option<Ipv6Addr> {
+        let entry = self.pages.get(self.offset(address)?)?;
+        let rests = matches!(entry.kind, Kind::Quarantine { .. });
+        (!rests).then_some(entry.host)
+    }
+
+    pub(crate) fn stands_for(&self, address: Ipv4Addr, host: Ipv6Addr) -> bool {
+        self.standing(address) == Some(host)
     }
 
     /// The address is in the pool, not resting, and not stored as far as is known here.
@@ -451,6 +464,9 @@ impl Table {
     pub(crate) fn withhold(&mut self, address: Ipv4Addr) {
         if let Some(offset) = self.offset(address) {
             self.pages.withdraw(offset);
+            if let Some(entry) = self.pages.get_mut(offset) {
+                entry.stored = false;
+            }
         }
     }
 

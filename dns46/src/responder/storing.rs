@@ -50,7 +50,14 @@ impl Dns46 {
             };
             self.operations.push(action, deadline_at);
         }
-        let action = StoreAction::Put { address, host };
+        let action = match &self.table {
+            Some(table) if !table.is_own(address) => StoreAction::Renew {
+                address,
+                host,
+                lease: table.lease(),
+            },
+            _ => StoreAction::Put { address, host },
+        };
         let id = self.operations.push(action, deadline_at);
         self.puts.insert(address, (id, Vec::from([ticket])));
     }
@@ -110,6 +117,11 @@ impl Dns46 {
             self.stats.store_conflicts += 1;
             table.adopt(now, address, kept);
         }
+        self.resolve(address, stored);
+    }
+
+    /// Whoever waits for a mapping to be stored hears of it.
+    fn resolve(&mut self, address: Ipv4Addr, stored: bool) {
         let Some((_, tickets)) = self.puts.remove(&address) else {
             return;
         };
@@ -167,7 +179,7 @@ impl Dns46 {
         let due: Vec<Ipv4Addr> = due.map(|(address, _)| *address).collect();
         for address in due {
             self.renewals.remove(&address);
-            let Some(host) = table.lookup(address) else {
+            let Some(host) = table.standing(address) else {
                 continue;
             };
             let lease = table.lease();
@@ -198,12 +210,14 @@ impl Dns46 {
                 self.renewals.insert(address, again_at);
             }
             // Its owner took it back: nothing new may go through it here.
-            StoreReply::Absent | StoreReply::Conflict(_) if table.lookup(address) == Some(host) => {
+            StoreReply::Absent | StoreReply::Conflict(_) if table.stands_for(address, host) => {
                 self.renewals.remove(&address);
                 table.remove(now, address);
             }
+            StoreReply::Done => table.set_stored(address, host),
             _ => {}
         }
+        self.resolve(address, reply == StoreReply::Done);
     }
 }
 
