@@ -2,6 +2,7 @@
 
 mod common;
 mod local;
+mod pressure;
 mod scope;
 mod store;
 mod synthesis;
