@@ -1,9 +1,7 @@
-//! A DNS46 filter between a stub and a resolver: names with IPv6 hosts alone get IPv4 addresses of a pool.
-//! It keeps nothing, so it has no store to wait for; what it maps, it prints.
+//! A DNS46 filter between a stub and a resolver. It keeps nothing, so that it has no store to wait for.
 //!
 //! ```sh
 //! cargo run -p dns46 --example filter -- 127.0.0.1:5353 192.0.2.53:53 198.18.0.0/16
-//! dig @127.0.0.1 -p 5353 ipv6only.example A
 //! ```
 
 use core::error::Error;

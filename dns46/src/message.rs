@@ -104,6 +104,11 @@ impl Response {
     /// MINIMUM (RFC 2308 §3 and §5); without SOA, what RFC 6147 §5.1.7 says.
     pub(crate) fn negative_ttl(&self) -> u32 {
         const WITHOUT_SOA: u32 = 600;
+        self.soa_ttl().unwrap_or(WITHOUT_SOA)
+    }
+
+    /// The same; `None` without SOA.
+    pub(crate) fn soa_ttl(&self) -> Option<u32> {
         self.message
             .authorities
             .iter()
@@ -111,7 +116,7 @@ impl Response {
                 RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
                 _ => None,
             })
-            .map_or(WITHOUT_SOA, bounded)
+            .map(bounded)
     }
 
     /// The records of the answer that led to its end: aliases, and the signatures over them.

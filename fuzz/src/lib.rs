@@ -6,6 +6,7 @@
 mod case;
 mod choices;
 mod dns;
+mod dns46_pair;
 mod dnscache_query;
 mod dnscache_response;
 mod egress_config;
@@ -18,6 +19,7 @@ mod resolver;
 mod snatpool_operations;
 mod target;
 
+pub use dns46_pair::dns46_pair;
 pub use dnscache_query::dnscache_query;
 pub use dnscache_response::dnscache_response;
 pub use egress_config::egress_config;

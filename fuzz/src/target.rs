@@ -5,8 +5,8 @@ use std::fs;
 use std::process::ExitCode;
 
 use crate::{
-    dnscache_query, dnscache_response, egress_config, nat46_address, nat46_offload, nat46_packet,
-    nat46_recipe, snatpool_operations,
+    dns46_pair, dnscache_query, dnscache_response, egress_config, nat46_address, nat46_offload,
+    nat46_packet, nat46_recipe, snatpool_operations,
 };
 
 /// A target: its name, and what it does with an input.
@@ -25,6 +25,7 @@ impl Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    Target::new("dns46_pair", dns46_pair),
     Target::new("dnscache_query", dnscache_query),
     Target::new("dnscache_response", dnscache_response),
     Target::new("egress_config", egress_config),

@@ -82,8 +82,12 @@ pub(crate) fn synthesize(
     }
     let basis = basis
         .iter()
-        .filter(|(_, host)| hosts.contains(host))
-        .map(|(record, _)| {
+        .enumerate()
+        .filter(|(index, (_, host))| {
+            let is_first = basis.iter().position(|(_, other)| other == host) == Some(*index);
+            is_first && hosts.contains(host)
+        })
+        .map(|(_, (record, _))| {
             let mut record = (*record).clone();
             record.ttl = seconds;
             record

@@ -54,7 +54,8 @@ pub(crate) fn scrub(exclusion: &Exclusion, reply: &Response) -> Outcome {
         .iter()
         .map(|record| bounded(record.ttl))
         .min()
-        .unwrap_or_else(|| reply.negative_ttl());
+        // A denial without SOA is not to be kept (RFC 2308 §5).
+        .unwrap_or_else(|| reply.soa_ttl().unwrap_or(0));
     message.answers.extend(kept.into_iter().cloned());
     match message.to_vec() {
         Ok(bytes) => Outcome::Made(Made {
