@@ -1,6 +1,7 @@
 //! The whole: mapping table, replies made from it, and the store that must know first.
 
 mod asking;
+mod loading;
 mod making;
 mod storing;
 
@@ -403,33 +404,6 @@ impl Dns46 {
                 .push(StoreAction::Put { address, host }, deadline_at);
         }
         Ok(())
-    }
-
-    /// Takes in what the store held at the start; each mapping has a full hold from now on. Gives how
-    /// many were taken: the others lie outside the pool, or contradict one before them.
-    pub fn load(
-        &mut self,
-        now: Duration,
-        mappings: impl IntoIterator<Item = (Ipv4Addr, Ipv6Addr)>,
-    ) -> usize {
-        self.now = now;
-        let Some(table) = &mut self.table else {
-            return 0;
-        };
-        mappings
-            .into_iter()
-            .filter(|(address, host)| {
-                let taken = table.adopt(now, *address, *host);
-                if taken && !table.is_own(*address) && !table.is_reserved(*address) {
-                    // Its owner may be about to free it: not used before the store has noted a lease.
-                    table.withhold(*address);
-                    // One after another, so that the store is not asked about all of them at once.
-                    let spread = Duration::from_millis(10) * self.renewals.len() as u32;
-                    self.renewals.insert(*address, now.saturating_add(spread));
-                }
-                taken
-            })
-            .count()
     }
 
     /// The next thing for the store to do.

@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use dns46::{Dns46, Settings};
 use dnscache::{ForwardZone, Name, Resolver};
 use egress_config::{Plan, Snat, VlanPlan};
+use ipnet::IpNet;
 use nat46::Translator;
 use nat46::address::rfc6052::Prefix;
 use rand_chacha::ChaCha12Rng;
@@ -151,8 +152,11 @@ impl Parts {
         let least_mtu = usize::try_from(inside_mtu.min(outside_mtu)).unwrap_or(usize::MAX);
         let mut own_addresses = plan.external_self_ips.clone();
         own_addresses.extend(&internal_self_ips);
+        let sockets = Sockets::new(&own_addresses, least_mtu, seeds());
+        own_addresses.extend(&snat_addresses);
+        let dns46 = dns46(plan, &own_addresses, seeds())?;
         Ok(Self {
-            sockets: Sockets::new(&own_addresses, least_mtu, seeds()),
+            sockets,
             classifier: Classifier {
                 inside: plan.inside.clone(),
                 internal_self_ips,
@@ -165,7 +169,7 @@ impl Parts {
                 dual_stack: plan.dual_stack,
             },
             snat,
-            dns46: dns46(plan, seeds())?,
+            dns46,
             resolver: resolver(plan, seeds())?,
             translators,
             inside_mtu,
@@ -185,12 +189,20 @@ fn mtu(plan: &Plan, internal: bool) -> u32 {
         .into()
 }
 
-fn dns46(plan: &Plan, seed: [u8; 32]) -> Result<Dns46, SetupError> {
+/// `own`: addresses of the gateway, which no answer may lead to.
+fn dns46(plan: &Plan, own: &[IpAddr], seed: [u8; 32]) -> Result<Dns46, SetupError> {
     let nat64 = plan.nat64.map(dns46::Prefix::new).transpose()?;
     let mut settings = Settings {
         nat64: nat64.map(dns46::Nat64::all).into_iter().collect(),
+        remember_askers: plan.debug_log,
         ..Settings::default()
     };
+    for address in own {
+        match IpNet::from(*address) {
+            IpNet::V4(address) => settings.excluded_ipv4.push(address),
+            IpNet::V6(address) => settings.excluded.push(address),
+        }
+    }
     let Some(dns46) = &plan.dns46 else {
         return Ok(Dns46::new(None, settings, seed));
     };

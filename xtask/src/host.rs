@@ -73,6 +73,14 @@ fn traffic(lab: &Lab) -> Result<(), String> {
     if !mapped.starts_with("10.46.0.") {
         return Err(format!("six.example is {mapped}, no address of the subnet"));
     }
+    let pointer = dig(lab, POD4, "", "", &format!("-x {mapped}"))?;
+    if !pointer.ends_with(".dns46.internal.") {
+        return Err(format!("the pointer of {mapped} is {pointer:?}"));
+    }
+    let well_known = dig(lab, POD6, "", "ipv4only.arpa", "AAAA")?;
+    if !well_known.starts_with("2001:db8:64::c000:a") {
+        return Err(format!("ipv4only.arpa is {well_known:?}"));
+    }
     let over_tcp = dig(lab, POD4, "+tcp", "six.example", "A")?;
     if over_tcp != mapped {
         return Err(format!("over TCP six.example is {over_tcp}, not {mapped}"));

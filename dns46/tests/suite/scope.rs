@@ -370,3 +370,86 @@ fn stored_events(responder: &mut dns46::Dns46, second: &[u8]) {
         responder.handle_store(at(0), operation.id, dns46::StoreReply::Done);
     }
 }
+
+#[test]
+fn dns_49_and_51_each_family_is_synthesized_one_way_and_only_where_the_first_reply_is_empty() {
+    let mut responder = responder(Settings {
+        nat64: dns64(&[("2001:db8:64::/96", &[])]),
+        ..Settings::default()
+    });
+    let only_a = Reply::to("a.example.", RecordType::A)
+        .a("a.example.", 60, [198, 51, 100, 1])
+        .bytes();
+    let no_aaaa = Reply::to("a.example.", RecordType::AAAA)
+        .soa("example.", 60, 60)
+        .bytes();
+    assert_eq!(responder.on_answer(&only_a), Decision::Pass);
+    assert_eq!(responder.on_answer(&no_aaaa), Decision::AskA);
+    let only_aaaa = aaaa("b.example.", 60, host(1));
+    assert_eq!(responder.on_answer(&only_aaaa), Decision::Pass);
+    assert_eq!(
+        responder.on_answer(&nodata("b.example.")),
+        Decision::AskAaaa
+    );
+    let other = aaaa("a.example.", 60, host(1));
+    let pair = responder.on_pair(at(0), CLIENT, &only_a, &other, &mut [0; 512]);
+    assert_eq!(
+        (pair, responder.free()),
+        (Pair::Pass, 16),
+        "nothing is allocated"
+    );
+}
+
+#[test]
+fn dns_25_equal_keys_lead_to_equal_addresses_whatever_the_order() {
+    let assign = |seed: u8, hosts: &[u16]| -> Vec<(u16, core::net::Ipv4Addr)> {
+        let config = dns46::Config::new(
+            "10.40.0.0/16".parse().unwrap(),
+            [10, 40, 0, 1].into()..=[10, 40, 255, 254].into(),
+            None,
+        );
+        let mut table = dns46::Table::new(config.unwrap(), [seed; 32]);
+        let address = |table: &mut dns46::Table, number| {
+            table.assign(at(0), host(number), at(60)).unwrap().address
+        };
+        let mut found: Vec<_> = hosts
+            .iter()
+            .map(|number| (*number, address(&mut table, *number)))
+            .collect();
+        found.sort_unstable();
+        found
+    };
+    let one = assign(1, &[1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(
+        one,
+        assign(1, &[8, 6, 4, 2, 7, 5, 3, 1]),
+        "a lost database does not move them"
+    );
+    assert_ne!(one, assign(2, &[1, 2, 3, 4, 5, 6, 7, 8]));
+}
+
+#[test]
+fn dns_20_the_hold_is_the_latest_of_answer_and_session() {
+    let mut responder = responder(Settings::default());
+    let second = aaaa("a.example.", 60, host(1));
+    let made = stored(&mut responder, at(0), &nodata("a.example."), &second).unwrap();
+    let address = addresses(&made.1)[0].2;
+    assert!(responder.retain(address));
+    responder.handle_timeout(at(10_000));
+    assert_eq!(
+        responder.lookup(at(10_000), address),
+        dns46::Lookup::Host(host(1))
+    );
+    responder.release(at(10_000), address);
+    stored(&mut responder, at(11_000), &nodata("a.example."), &second).unwrap();
+    responder.handle_timeout(at(14_599));
+    assert_eq!(
+        responder.lookup(at(14_599), address),
+        dns46::Lookup::Host(host(1))
+    );
+    responder.handle_timeout(at(14_600));
+    assert_eq!(
+        responder.lookup(at(14_600), address),
+        dns46::Lookup::Unmapped
+    );
+}

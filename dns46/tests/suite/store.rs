@@ -415,3 +415,82 @@ fn an_owner_takes_back_what_another_replica_still_uses_no_sooner_than_its_lease_
     let made = stored(&mut responder, at(3600), &nodata(WWW), &second).unwrap();
     assert_eq!(addresses(&made.1)[0].2, address);
 }
+
+#[test]
+fn dns_30_torn_pairs_are_mended_both_ways() {
+    let mut responder = responder(Settings::default());
+    let address = |last| Ipv4Addr::new(10, 0, 0, last);
+    // 5 is whole; 6 lost its reverse entry; 7 is an old version's, or lost its forward one; what the reverse
+    // entry of host 8 says of 5 is contradicted by the forward one.
+    let forward = [(address(5), host(5)), (address(6), host(6))];
+    assert_eq!(responder.load(at(0), forward), 2);
+    let reverse = [
+        (host(5), address(5)),
+        (host(7), address(7)),
+        (host(8), address(5)),
+    ];
+    assert_eq!(responder.repair(at(0), reverse), 2);
+    let mut written: Vec<_> = operations(&mut responder)
+        .into_iter()
+        .map(|sent| (sent.id, sent.action))
+        .collect();
+    written.sort_by_key(|(id, _)| *id);
+    let put = |last: u8| StoreAction::Put {
+        address: address(last),
+        host: host(last.into()),
+    };
+    let actions: Vec<_> = written.iter().map(|(_, action)| *action).collect();
+    assert_eq!(actions, [put(6), put(7)]);
+    // Not used before the pair is whole.
+    assert!(matches!(
+        responder.lookup(at(0), address(7)),
+        Lookup::Ask(_)
+    ));
+    for (id, _) in written {
+        responder.handle_store(at(0), id, StoreReply::Done);
+    }
+    assert_eq!(responder.lookup(at(0), address(7)), Lookup::Host(host(7)));
+    assert_eq!(responder.lookup(at(0), address(5)), Lookup::Host(host(5)));
+}
+
+#[test]
+fn dns_32_nothing_is_forgotten_within_a_minute_of_a_failure_of_the_store() {
+    let mut responder = responder(Settings::default());
+    let second = aaaa(WWW, 60, host(1));
+    stored(&mut responder, at(0), &nodata(WWW), &second).unwrap();
+    wait(&mut responder, at(3590), "b.example.", 2);
+    responder.handle_timeout(at(3591));
+    operations(&mut responder);
+    responder.handle_timeout(at(3600));
+    assert!(
+        operations(&mut responder).is_empty(),
+        "others renew their leases first"
+    );
+    assert!(
+        responder.poll_timeout().is_some_and(|next| next > at(3600)),
+        "no busy waiting"
+    );
+    responder.handle_timeout(at(3652));
+    let sent = operations(&mut responder);
+    assert!(
+        matches!(sent[..], [operation] if matches!(operation.action, StoreAction::Delete { .. })),
+        "{sent:?}"
+    );
+}
+
+#[test]
+fn dns_35_what_lies_in_another_replicas_part_is_used_once_its_lease_is_noted() {
+    let mut responder = responder(Settings::default());
+    let foreign = Ipv4Addr::new(10, 0, 0, 25);
+    assert_eq!(responder.load(at(0), [(foreign, host(9))]), 1);
+    responder.handle_timeout(at(0));
+    let renewal = operations(&mut responder)[0];
+    assert!(matches!(renewal.action, StoreAction::Renew { .. }));
+    assert!(matches!(responder.lookup(at(0), foreign), Lookup::Ask(_)));
+    responder.handle_store(at(0), renewal.id, StoreReply::Done);
+    assert_eq!(responder.lookup(at(0), foreign), Lookup::Host(host(9)));
+    // Its host is answered with it, not with another address.
+    let second = aaaa(WWW, 60, host(9));
+    let made = stored(&mut responder, at(1), &nodata(WWW), &second).unwrap();
+    assert_eq!(addresses(&made.1)[0].2, foreign);
+}
