@@ -21,15 +21,16 @@ const LIFE: usize = 2_000;
 fn steps() -> impl Strategy<Value = Step> {
     let replica = 0..3_usize;
     prop_oneof![
-        8 => (replica.clone(), 0..40_u16).prop_map(|(replica, host)| Step::Query { replica, host }),
-        8 => (replica.clone(), any::<u16>()).prop_map(|(replica, pick)| Step::Packet { replica, pick }),
-        4 => any::<u16>().prop_map(|pick| Step::End { pick }),
-        4 => (1..200_u64).prop_map(|seconds| Step::Wait { seconds }),
-        1 => (200..9_000_u64).prop_map(|seconds| Step::Wait { seconds }),
-        1 => replica.clone().prop_map(|replica| Step::Crash { replica }),
-        1 => (replica.clone(), any::<u16>()).prop_map(|(replica, pick)| Step::Remove { replica, pick }),
-        1 => any::<bool>().prop_map(|up| Step::Store { up }),
-        2 => replica.prop_map(|replica| Step::LoseReply { replica }),
+        32 => (replica.clone(), 0..40_u16).prop_map(|(replica, host)| Step::Query { replica, host }),
+        32 => (replica.clone(), any::<u16>()).prop_map(|(replica, pick)| Step::Packet { replica, pick }),
+        16 => any::<u16>().prop_map(|pick| Step::End { pick }),
+        16 => (1..200_u64).prop_map(|seconds| Step::Wait { seconds }),
+        4 => (200..9_000_u64).prop_map(|seconds| Step::Wait { seconds }),
+        4 => replica.clone().prop_map(|replica| Step::Crash { replica }),
+        1 => Just(Step::Reconfigure),
+        4 => (replica.clone(), any::<u16>()).prop_map(|(replica, pick)| Step::Remove { replica, pick }),
+        4 => any::<bool>().prop_map(|up| Step::Store { up }),
+        8 => replica.prop_map(|replica| Step::LoseReply { replica }),
     ]
 }
 

@@ -38,6 +38,8 @@ pub(crate) enum Step {
     Crash {
         replica: usize,
     },
+    /// All replicas begin again, each with the slice that another had.
+    Reconfigure,
     /// An operator ends a mapping.
     Remove {
         replica: usize,
@@ -75,6 +77,8 @@ pub(crate) struct World {
     /// Host, and until when a replica that is not the owner may use it.
     store: BTreeMap<Ipv4Addr, (Ipv6Addr, Duration)>,
     up: bool,
+    /// Whose slice is whose.
+    shift: usize,
     reference: Reference,
     pub(crate) tally: Tally,
 }
@@ -86,8 +90,8 @@ struct Replica {
     loses_reply: bool,
 }
 
-fn responder(replica: usize) -> Dns46 {
-    let first = 1 + replica as u8 * SLICE;
+fn responder(replica: usize, slice: usize) -> Dns46 {
+    let first = 1 + slice as u8 * SLICE;
     let slice = Ipv4Addr::new(10, 0, 0, first)..=Ipv4Addr::new(10, 0, 0, first + SLICE - 1);
     let config = Config::new("10.0.0.0/26".parse().unwrap(), slice, None).unwrap();
     Dns46::new(Some(config), Settings::default(), [replica as u8; 32])
@@ -96,7 +100,7 @@ fn responder(replica: usize) -> Dns46 {
 impl World {
     pub(crate) fn new() -> Self {
         let replica = |number| Replica {
-            dns46: responder(number),
+            dns46: responder(number, number),
             is_down: false,
             loses_reply: false,
         };
@@ -105,6 +109,7 @@ impl World {
             replicas: (0..3).map(replica).collect(),
             store: BTreeMap::new(),
             up: true,
+            shift: 0,
             reference: Reference::default(),
             tally: Tally::default(),
         }
@@ -122,6 +127,14 @@ impl World {
             Step::Crash { replica } => {
                 self.replicas[replica].is_down = true;
                 self.reference.flows.retain(|flow| flow.replica != replica);
+                self.recover();
+            }
+            Step::Reconfigure => {
+                self.shift += 1;
+                self.replicas
+                    .iter_mut()
+                    .for_each(|replica| replica.is_down = true);
+                self.reference.flows.clear();
                 self.recover();
             }
             Step::Remove { replica, pick } => self.remove(replica, pick),
@@ -221,7 +234,8 @@ impl World {
 
     fn remove(&mut self, replica: usize, pick: u16) {
         let responder = &mut self.replicas[replica].dns46;
-        let own = 1 + replica as u8 * SLICE..1 + (replica as u8 + 1) * SLICE;
+        let slice = ((replica + self.shift) % 3) as u8;
+        let own = 1 + slice * SLICE..1 + (slice + 1) * SLICE;
         let mappings: Vec<Ipv4Addr> = responder
             .mappings()
             .map(|mapping| mapping.address)
@@ -264,7 +278,7 @@ impl World {
         }
         for (number, replica) in self.replicas.iter_mut().enumerate() {
             if replica.is_down {
-                replica.dns46 = responder(number);
+                replica.dns46 = responder(number, (number + self.shift) % 3);
                 let kept = self
                     .store
                     .iter()
