@@ -337,7 +337,10 @@ impl Dns46 {
         if let Some(host) = table.lookup(address) {
             return Lookup::Host(host);
         }
-        if !table.is_askable(address) || self.unknown.get(&address).is_some_and(|at| *at > now) {
+        // What the store has yet to forget stands for nothing any more.
+        let is_over = self.unforgotten.contains_key(&address);
+        let is_unknown = self.unknown.get(&address).is_some_and(|at| *at > now);
+        if is_over || is_unknown || !table.is_askable(address) {
             return Lookup::Unmapped;
         }
         if let Some(ticket) = self.gets.get(&address) {

@@ -14,6 +14,7 @@ use domain::rdata::AllRecordData;
 use hickory_proto::op::{Message, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::serialize::binary::BinEncodable;
 
 const CASES: &str = include_str!("data/replies.txt");
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 244, 1, 10));
@@ -102,6 +103,11 @@ fn record(words: &[&str]) -> Record {
                 rdata: hickory_proto::rr::rdata::NULL::with(bytes),
             }
         }
+        // RFC 6672 §2.1.
+        "DNAME" => RData::Unknown {
+            code: RecordType::Unknown(39),
+            rdata: hickory_proto::rr::rdata::NULL::with(name(data).to_bytes().unwrap()),
+        },
         other => panic!("{other}"),
     };
     Record::from_rdata(name(owner), ttl.parse().unwrap(), data)
@@ -153,6 +159,7 @@ fn made(first: &[u8], second: &[u8]) -> Vec<String> {
                     Lookup::Host(host) => format!("->{host}"),
                     _ => address.addr().to_string(),
                 },
+                AllRecordData::Dname(target) => format!("{}.", target.dname()),
                 AllRecordData::Cname(target) => format!("{}.", target.cname()),
                 AllRecordData::Soa(soa) => soa.minimum().as_secs().to_string(),
                 AllRecordData::Aaaa(address) => address.addr().to_string(),

@@ -328,6 +328,16 @@ impl Gateway {
                 }
                 self.tell(Event::Unmapped { address, host });
             }
+            dns46::Event::Promoted {
+                address,
+                host,
+                asker,
+            } => self.tell(Event::Promoted {
+                address,
+                host,
+                asker,
+            }),
+            dns46::Event::Freed { address, host } => self.tell(Event::Freed { address, host }),
             dns46::Event::Refused {
                 asker,
                 why,

@@ -36,6 +36,22 @@ pub enum Event {
         /// Who asked for it; `None` if the store or an operator said so.
         asker: Option<Asker>,
     },
+    /// The first flow to a mapped address was opened.
+    Promoted {
+        /// The address.
+        address: Ipv4Addr,
+        /// The host.
+        host: Ipv6Addr,
+        /// Who asked for it, if that is remembered.
+        asker: Option<Asker>,
+    },
+    /// An address whose mapping ended has rested, and may stand for another host.
+    Freed {
+        /// The address.
+        address: Ipv4Addr,
+        /// The host that it stood for.
+        host: Ipv6Addr,
+    },
     /// A question for an IPv6 host got the sorry address, or a failure.
     NotMapped {
         /// Who asked.

@@ -53,6 +53,17 @@ pub(super) fn tell(event: &Event, debug: bool) {
         Event::Mapped { address, host, .. } if debug => {
             tracing::info!(%address, %host, "[dns46] New DNS46 entry: {address} => {host}");
         }
+        Event::Promoted {
+            address,
+            host,
+            asker,
+        } if debug => {
+            let name = asker.as_ref().map_or("", |asker| &asker.name);
+            tracing::info!(%address, %host, name, "[dns46] DNS46 entry in use: {address} => {host}");
+        }
+        Event::Freed { address, host } if debug => {
+            tracing::info!(%address, %host, "[dns46] DNS46 entry freed: {address} was {host}");
+        }
         Event::NotMapped {
             asker,
             why,
