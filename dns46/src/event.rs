@@ -64,6 +64,8 @@ pub enum Event {
         address: Ipv4Addr,
         /// The host that it stood for.
         host: Ipv6Addr,
+        /// Who asked.
+        asker: Option<Asker>,
     },
     /// A question got the sorry address, or no reply.
     Refused {

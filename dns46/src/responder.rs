@@ -249,9 +249,12 @@ impl Dns46 {
         let (Some(first), Some(second)) = (Response::read(first), Response::read(second)) else {
             return self.refuse(Refusal::Malformed);
         };
+        let most = self.settings.tentative_per_client;
+        let over_quota = self.askers.left(client, most) == 0;
         let outcome = self.synthesize(now, client, &first, &second);
         self.take_table_events(now);
         let why = match &outcome {
+            Outcome::Made(made) if made.is_sorry && over_quota => Some(Refusal::OverQuota),
             Outcome::Made(made) if made.is_sorry => Some(Refusal::Exhausted),
             Outcome::Exhausted => Some(Refusal::Exhausted),
             Outcome::OverQuota => Some(Refusal::OverQuota),

@@ -337,7 +337,7 @@ impl Gateway {
                 host,
                 asker,
             }),
-            dns46::Event::Freed { address, host } => self.tell(Event::Freed { address, host }),
+            dns46::Event::Freed { address, host, .. } => self.tell(Event::Freed { address, host }),
             dns46::Event::Refused {
                 asker,
                 why,

@@ -65,7 +65,7 @@ impl Askers {
             }
             Event::Drained { address, host, .. } => {
                 self.settle(address);
-                let asker = self.remembered.remove(&address);
+                let asker = self.remembered.get(&address).cloned();
                 Event::Drained {
                     address,
                     host,
@@ -74,8 +74,16 @@ impl Askers {
             }
             Event::Removed { address, host, .. } => {
                 self.settle(address);
-                let asker = self.remembered.remove(&address);
+                let asker = self.remembered.get(&address).cloned();
                 Event::Removed {
+                    address,
+                    host,
+                    asker,
+                }
+            }
+            Event::Freed { address, host, .. } => {
+                let asker = self.remembered.remove(&address);
+                Event::Freed {
                     address,
                     host,
                     asker,

@@ -42,7 +42,11 @@ impl Table {
             self.pages.set(offset, None);
             if let Some(host) = host {
                 let address = self.address(offset);
-                self.events.push_back(Event::Freed { address, host });
+                self.events.push_back(Event::Freed {
+                    address,
+                    host,
+                    asker: None,
+                });
             }
             if self.config.slice.contains(&offset) {
                 self.freed.push_back(offset - self.config.slice.start());

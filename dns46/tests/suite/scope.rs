@@ -351,13 +351,14 @@ fn events_tell_who_asked_for_a_mapping_and_what_became_of_it() {
     let drained = Event::Drained {
         address,
         host: host(1),
-        asker,
+        asker: asker.clone(),
     };
     assert_eq!(events(&mut responder), [drained]);
     responder.handle_timeout(at(10 + 3660));
     let freed = Event::Freed {
         address,
         host: host(1),
+        asker,
     };
     assert_eq!(events(&mut responder), [freed]);
 }
