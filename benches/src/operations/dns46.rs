@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use dns46::{Config, Dns46, Pair, Settings, StoreReply, Table};
 use hickory_proto::op::Message;
+use ipnet::Ipv4Net;
 
 use super::Operation;
 
@@ -14,8 +15,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::allocating("dns46-first-synthesis", first_synthesis),
     Operation::allocating("dns46-synthesis", synthesis),
     Operation::new("dns46-lookup", lookup),
-    Operation::allocating("dns46-assign-10-percent", || assign(1_638)),
-    Operation::allocating("dns46-assign-99.9-percent", || assign(16_366)),
+    Operation::allocating("dns46-assign-10-percent", || assign(409)),
+    Operation::allocating("dns46-assign-99.9-percent", || assign(4_090)),
 ];
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 244, 1, 10));
@@ -41,17 +42,18 @@ fn hickory() -> Box<dyn FnMut()> {
     })
 }
 
-fn config() -> Config {
-    let subnet = "10.40.0.0/18".parse().expect("a network");
-    let address = |c, d| Ipv4Addr::new(10, 40, c, d);
-    let mut config = Config::new(subnet, address(0, 0)..=address(63, 255), None).expect("a pool");
+/// A pool of so many addresses; what is freed may be used again at once.
+fn config(bits: u8) -> Config {
+    let network = Ipv4Addr::new(10, 40, 0, 0);
+    let subnet = Ipv4Net::new(network, 32 - bits).expect("a network");
+    let mut config = Config::new(subnet, network..=subnet.broadcast(), None).expect("a pool");
     config.quarantine = Duration::ZERO;
     config
 }
 
 /// A name that nobody asked for before: its hosts get addresses, which are stored.
 fn first_synthesis() -> Box<dyn FnMut()> {
-    let mut responder = Dns46::new(Some(config()), Settings::default(), [7; 32]);
+    let mut responder = Dns46::new(Some(config(16)), Settings::default(), [7; 32]);
     let mut second = HOSTS.to_vec();
     let (last, first) = (second.len() - 4, second.len() - 32);
     let mut number = 0_u32;
@@ -75,7 +77,7 @@ fn first_synthesis() -> Box<dyn FnMut()> {
 
 /// The same hosts again.
 fn synthesis() -> Box<dyn FnMut()> {
-    let mut responder = Dns46::new(Some(config()), Settings::default(), [7; 32]);
+    let mut responder = Dns46::new(Some(config(16)), Settings::default(), [7; 32]);
     let mut out = [0; 1232];
     let _ = responder.on_pair(NOW, CLIENT, NO_DATA, HOSTS, &mut out);
     while let Some(operation) = responder.poll_store() {
@@ -94,7 +96,7 @@ fn host(number: u32) -> Ipv6Addr {
 
 /// A table with so many mappings.
 fn table(mappings: u32) -> Table {
-    let mut table = Table::new(config(), [7; 32]);
+    let mut table = Table::new(config(12), [7; 32]);
     for number in 0..mappings {
         let assigned = table.assign(NOW, host(number), Duration::from_secs(60));
         assigned.expect("room for all");
@@ -104,7 +106,7 @@ fn table(mappings: u32) -> Table {
 }
 
 fn lookup() -> Box<dyn FnMut()> {
-    let table = table(10_000);
+    let table = table(1_000);
     let address = table.address_of(host(77)).expect("a mapping");
     Box::new(move || assert!(black_box(&table).lookup(black_box(address)).is_some()))
 }
