@@ -8,7 +8,7 @@ use core::time::Duration;
 pub(crate) struct Promise {
     pub(crate) address: Ipv4Addr,
     pub(crate) host: Ipv6Addr,
-    /// The end of the TTL that was handed out.
+    /// The end of the TTL that was handed out, or of the least hold, whichever is later.
     pub(crate) until: Duration,
 }
 

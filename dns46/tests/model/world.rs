@@ -13,6 +13,8 @@ use crate::reference::{Flow, Promise, Reference};
 
 /// Addresses of each replica's slice.
 const SLICE: u8 = 8;
+/// The least that a mapping holds after an answer (`Config::idle`).
+const HOLD: Duration = Duration::from_secs(300);
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 244, 1, 10));
 
 #[derive(Debug, Clone, Copy)]
@@ -186,7 +188,9 @@ impl World {
         let RData::A(address) = &message.answers[0].data else {
             panic!("{message}")
         };
-        let until = self.now + Duration::from_secs(message.answers[0].ttl.into());
+        // Under pressure the hold is what a mapping may be idle for: longer than any TTL here.
+        let ttl = Duration::from_secs(message.answers[0].ttl.into());
+        let until = self.now + ttl.max(HOLD);
         let promise = Promise {
             address: address.0,
             host,
