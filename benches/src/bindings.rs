@@ -12,6 +12,8 @@ use snatpool::{
 /// Flows of one client, each from a port of its own.
 const FLOWS_PER_CLIENT: u32 = 64;
 const PEERS: u32 = 4099;
+/// How many others are opened before a flow is closed again.
+pub const LIVES: usize = 1024;
 const ADDRESSES: u16 = 16;
 
 /// A pool with so many confirmed UDP sessions.
@@ -19,6 +21,7 @@ pub struct Flows {
     /// The pool.
     pub nat: SnatPool,
     outside: Vec<Tuple>,
+    young: Box<[Option<SessionId>]>,
 }
 
 /// A flow to be looked up.
@@ -52,7 +55,12 @@ impl Flows {
             let _ = nat.inbound(now, &reply, Signal::None);
             outside.push(reply);
         }
-        Self { nat, outside }
+        let young = vec![None; LIVES].into();
+        Self {
+            nat,
+            outside,
+            young,
+        }
     }
 
     /// `count` flows in no order.
@@ -73,12 +81,15 @@ impl Flows {
         (0..count).map(|_| turn(next())).collect()
     }
 
-    /// Opens the flow `index` and closes it; `false` if it was refused.
+    /// Opens the flow `index`, and closes the one that was opened [`LIVES`] calls ago; `false` if
+    /// either failed.
     pub fn open_and_close(&mut self, now: Duration, index: u32) -> bool {
         let Some(id) = bind(&mut self.nat, now, index) else {
             return false;
         };
-        let closed = self.nat.close(now, id);
+        let place = index as usize % LIVES;
+        let oldest = self.young[place].replace(id);
+        let closed = oldest.is_none_or(|oldest| self.nat.close(now, oldest));
         while self.nat.poll_event().is_some() {}
         closed
     }
@@ -86,7 +97,7 @@ impl Flows {
 
 fn bind(nat: &mut SnatPool, now: Duration, index: u32) -> Option<SessionId> {
     let tuple = inside(index);
-    let peer = tuple.destination;
+    let peer = tuple.destination.address;
     nat.bind(now, PoolId(0), &tuple, peer, None, Signal::None)
         .ok()
 }
@@ -145,17 +156,22 @@ impl Floor {
     /// The key of a flow.
     #[must_use]
     pub fn key(index: u32) -> [u8; 40] {
-        let tuple = inside(index);
+        Self::key_of(&inside(index))
+    }
+
+    /// The key of a flow, made of what a packet says.
+    #[inline]
+    #[must_use]
+    pub fn key_of(tuple: &Tuple) -> [u8; 40] {
+        let (source, destination) = (tuple.source, tuple.destination);
         let mut key = [0; 40];
-        let (IpAddr::V6(source), IpAddr::V6(destination)) =
-            (tuple.source.address, tuple.destination.address)
-        else {
-            return key;
-        };
-        key[..16].copy_from_slice(&source.octets());
-        key[16..32].copy_from_slice(&destination.octets());
-        key[32..34].copy_from_slice(&tuple.source.port.to_be_bytes());
-        key[34..36].copy_from_slice(&tuple.destination.port.to_be_bytes());
+        let (words, _) = key.as_chunks_mut::<8>();
+        let [one, two] = words_of(source.address);
+        let [three, four] = words_of(destination.address);
+        let ports = u64::from(source.port) << 16 | u64::from(destination.port);
+        for (place, word) in words.iter_mut().zip([one, two, three, four, ports]) {
+            *place = word.to_ne_bytes();
+        }
         key
     }
 
@@ -169,6 +185,20 @@ impl Floor {
         let Some(slot) = found else { return false };
         self.records[*slot as usize].seen = now;
         true
+    }
+
+    /// Makes the flow `index` in both tables, and removes the one that was made [`LIVES`] calls
+    /// ago; `false` if it is not there.
+    pub fn insert_and_remove(tables: [&mut Self; 2], index: u32, first: u32) -> bool {
+        let key = Self::key(index);
+        let old = index.checked_sub(LIVES as u32).filter(|old| *old >= first);
+        let old = old.map(Self::key);
+        let mut removed = true;
+        for table in tables {
+            table.insert(&key, index);
+            removed &= old.is_none_or(|old| table.remove(&old));
+        }
+        removed
     }
 
     /// Writes a record and its slot; the record of `index` is where it fits.
@@ -190,4 +220,13 @@ impl Floor {
             .find_entry(hash, |slot| records[*slot as usize].key == *key);
         entry.map(|entry| entry.remove()).is_ok()
     }
+}
+
+/// Whole words, so that the hash finds in the store buffer what it reads.
+fn words_of(address: IpAddr) -> [u64; 2] {
+    let IpAddr::V6(address) = address else {
+        return [0; 2];
+    };
+    let bits = u128::from_ne_bytes(address.octets());
+    [bits as u64, (bits >> 64) as u64]
 }

@@ -3,6 +3,7 @@
 mod dns46;
 mod dnscache;
 mod nat46;
+mod snatpool;
 
 /// Something that is done over and over again.
 pub struct Operation {
@@ -35,6 +36,11 @@ impl Operation {
 
 /// Every operation that is measured.
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
-    let crates: [&[Operation]; 3] = [dns46::OPERATIONS, dnscache::OPERATIONS, nat46::OPERATIONS];
+    let crates: [&[Operation]; 4] = [
+        dns46::OPERATIONS,
+        dnscache::OPERATIONS,
+        nat46::OPERATIONS,
+        snatpool::OPERATIONS,
+    ];
     crates.into_iter().flatten()
 }

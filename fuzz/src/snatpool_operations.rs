@@ -107,7 +107,7 @@ impl Run {
                     }
                     Lookup::Admit { .. } => {
                         assert_eq!(self.mapping, Mapping::EndpointIndependent);
-                        let peer = outside.source;
+                        let peer = outside.source.address;
                         let _ = self.pool.accept(self.now, &outside, peer, signal);
                     }
                     _ => {}
@@ -147,15 +147,9 @@ impl Run {
 
     fn bind(&mut self, inside: &Tuple, signal: Signal, choices: &mut Choices<'_>) -> Option<()> {
         let host = choices.one_of(&hosts())?;
-        let port = if inside.protocol == Protocol::Icmp {
-            inside.source.port
-        } else {
-            443
-        };
-        let peer = TransportAddress::new(host, port);
         if let Ok(id) = self
             .pool
-            .bind(self.now, PoolId(0), inside, peer, None, signal)
+            .bind(self.now, PoolId(0), inside, host, None, signal)
         {
             let session = self.pool.session(id).expect("it was just bound");
             assert_eq!((session.id, session.inside), (id, *inside));

@@ -223,7 +223,7 @@ impl Gateway {
             Lookup::Session(session) => session,
             _ => self
                 .snat
-                .bind(now, OWN, &inside, server.into(), None, Signal::None)
+                .bind(now, OWN, &inside, server.ip(), None, Signal::None)
                 .ok()?,
         };
         let source = self.snat.session(session)?.outside.source;

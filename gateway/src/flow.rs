@@ -7,7 +7,7 @@ use dns46::Lookup as Mapped;
 use egress_config::VirtualServer;
 use nat46::packet::{Packet, Quoted, Transport};
 use nat46::{ErrorRewrite, IcmpError, Links, PacketBuf, Rewrite};
-use snatpool::{FragmentVerdict, Lookup, Refused, Session, SessionId, TransportAddress, Tuple};
+use snatpool::{FragmentVerdict, Lookup, Refused, Session, SessionId, Tuple};
 
 use crate::arena::Hold;
 use crate::classify::Way;
@@ -58,8 +58,7 @@ impl Gateway {
                         return self.refuse(now, Side::Inside, reason, error, packet, buf);
                     }
                 };
-                let peer = TransportAddress::new(host, tuple.destination.port);
-                match self.snat.bind(now, PODS, &tuple, peer, None, signal) {
+                match self.snat.bind(now, PODS, &tuple, host, None, signal) {
                     Ok(session) => session,
                     Err(why) => return self.refused(now, why, &tuple, packet, buf),
                 }
@@ -129,8 +128,8 @@ impl Gateway {
             Lookup::Session(session) => session,
             Lookup::Refused(why) => return Verdict::Drop(DropReason::Refused(why)),
             Lookup::Admit { inside } => {
-                let peer = tuple.source;
-                if peer.address.is_ipv4() != inside.address.is_ipv4() {
+                let peer = tuple.source.address;
+                if peer.is_ipv4() != inside.address.is_ipv4() {
                     // A stranger of the other family has no address that the client could answer.
                     return Verdict::Drop(DropReason::NoSession);
                 }
@@ -509,6 +508,7 @@ impl Gateway {
                 inside,
                 outside,
             } => {
+                self.recipes.clear(session);
                 if self.is_own(&inside) {
                     return;
                 }

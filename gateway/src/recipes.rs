@@ -11,7 +11,7 @@ const PAGE: usize = 1024;
 /// Both directions of one session.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
-    generation: u32,
+    generation: u16,
     outbound: Option<Recipe>,
     inbound: Option<Recipe>,
 }
@@ -50,6 +50,16 @@ impl Recipes {
         match side {
             Side::Inside => entry.outbound = Some(recipe),
             Side::Outside => entry.inbound = Some(recipe),
+        }
+    }
+
+    /// A session ended: its generation comes round again one day.
+    pub(crate) fn clear(&mut self, session: SessionId) {
+        let (page, index) = place(session);
+        if let Some(Some(page)) = self.0.get_mut(page)
+            && let Some(entry) = page.get_mut(index)
+        {
+            *entry = Entry::default();
         }
     }
 }

@@ -102,7 +102,7 @@ impl Gateway {
                 Lookup::Session(session) => Some(session),
                 _ => self
                     .snat
-                    .bind(now, OWN, &tuple, tuple.destination, None, signal)
+                    .bind(now, OWN, &tuple, tuple.destination.address, None, signal)
                     .ok(),
             };
             let Some(session) = session.and_then(|session| self.snat.session(session)) else {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::config::PoolId;
-use crate::hash::{Keys, Purpose};
+use crate::hash::{Keys, Purpose, home};
 use crate::lines::Lines;
 use crate::meter::touch;
 use crate::record::{Kind, NONE, Octets};
@@ -164,7 +164,8 @@ impl Bindings {
                 known.sessions == 0
             });
             if last {
-                self.by_binding.remove(peer_hash(keys, slot, peer), number);
+                self.by_binding
+                    .remove(home(peer_hash(keys, slot, peer)), number);
                 self.correspondents.remove(number);
             }
         }
@@ -185,10 +186,14 @@ impl Bindings {
             pool,
             ..
         } = *binding;
-        self.inside
-            .remove(inside_hash(keys, pool, kind, client, client_port), slot);
-        self.outside
-            .remove(outside_hash(keys, kind.protocol(), address, port), slot);
+        self.inside.remove(
+            home(inside_hash(keys, pool, kind, client, client_port)),
+            slot,
+        );
+        self.outside.remove(
+            home(outside_hash(keys, kind.protocol(), address, port)),
+            slot,
+        );
         self.records.remove(slot);
         true
     }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::config::{ClientLimits, PoolId};
-use crate::hash::{Keys, Purpose};
+use crate::hash::{Keys, Purpose, home};
 use crate::lines::Lines;
 use crate::meter::touch;
 use crate::pool::NO_ADDRESS;
@@ -25,6 +25,8 @@ pub(crate) struct Clients {
     /// Clients without a session, the longest idle first.
     idle_head: u32,
     idle_tail: u32,
+    /// The one found last: flows of a client come in bursts.
+    last: u32,
 }
 
 /// One client of one pool.
@@ -58,6 +60,7 @@ impl Clients {
             vacant: NONE,
             idle_head: NONE,
             idle_tail: NONE,
+            last: NONE,
         }
     }
 
@@ -78,9 +81,8 @@ impl Clients {
     ) -> Option<u32> {
         self.index.find(hash(keys, pool, family, address), |slot| {
             touch(1);
-            self.get(slot).is_some_and(|client| {
-                client.address == address && client.family == family && client.pool == pool
-            })
+            self.get(slot)
+                .is_some_and(|client| client.is(pool, family, address))
         })
     }
 
@@ -94,7 +96,14 @@ impl Clients {
         family: Family,
         address: Octets,
     ) -> Option<u32> {
+        if self
+            .get(self.last)
+            .is_some_and(|client| client.is(pool, family, address))
+        {
+            return Some(self.last);
+        }
         if let Some(slot) = self.find(keys, pool, family, address) {
+            self.last = slot;
             return Some(slot);
         }
         let slot = self.vacate(keys)?;
@@ -155,7 +164,10 @@ impl Clients {
         client.next = vacant;
         let hash = hash(keys, client.pool, client.family, client.address);
         self.vacant = slot;
-        self.index.remove(hash, slot);
+        if self.last == slot {
+            self.last = NONE;
+        }
+        self.index.remove(home(hash), slot);
     }
 
     /// Why this client may not open another session now, if so; `port` says whether it would take
@@ -240,7 +252,7 @@ impl Clients {
 
 impl Client {
     const EMPTY: Self = Self {
-        address: Octets([0; 16]),
+        address: Octets::ZERO,
         family: Family::Ipv4,
         pool: PoolId(0),
         ipv4: NO_ADDRESS,
@@ -254,6 +266,10 @@ impl Client {
         next: NONE,
         prev: NONE,
     };
+
+    fn is(&self, pool: PoolId, family: Family, address: Octets) -> bool {
+        self.address == address && self.family == family && self.pool == pool
+    }
 
     /// The outside address that this client is paired with.
     pub(crate) const fn paired(&self, family: Family) -> Option<u16> {

@@ -7,7 +7,7 @@ use alloc::vec;
 use core::net::IpAddr;
 
 use crate::event::Event;
-use crate::hash::{Keys, Purpose};
+use crate::hash::{Keys, Purpose, home};
 use crate::lines::Lines;
 use crate::meter::touch;
 use crate::record::{NONE, Octets};
@@ -334,7 +334,7 @@ impl Fragments {
             Some(after) => after.prev = prev,
             None => self.newest = prev,
         }
-        self.index.remove(key.hash(keys), slot);
+        self.index.remove(home(key.hash(keys)), slot);
         if let Some(source) = self.source(keys, &key) {
             source.datagrams = source.datagrams.saturating_sub(1);
         }

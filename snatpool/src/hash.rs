@@ -52,6 +52,15 @@ impl Keys {
         self.place(&pair(head, address))
     }
 
+    /// The same of a number, whose lowest byte is the [`Purpose`], and two addresses.
+    #[inline]
+    pub(crate) fn place_both(&self, head: u64, one: Octets, other: Octets) -> u64 {
+        let ([a, b], [c, d]) = (one.words(), other.words());
+        let mut bytes = [0; 40];
+        write(&mut bytes, [head, a, b, c, d]);
+        self.place(&bytes)
+    }
+
     /// A number that nobody outside can guess (RFC 6056 §3.4). Its first byte must be a
     /// [`Purpose`].
     pub(crate) fn secret(&self, key: &[u8]) -> u64 {
@@ -66,15 +75,30 @@ impl Keys {
 
 #[inline]
 fn pair(head: u64, address: Octets) -> [u8; 24] {
+    let [one, two] = address.words();
     let mut bytes = [0; 24];
-    let (front, back) = bytes.split_at_mut(8);
-    front.copy_from_slice(&head.to_le_bytes());
-    back.copy_from_slice(&address.0);
+    write(&mut bytes, [head, one, two]);
     bytes
 }
 
-/// The high half of a hash, scaled to `0..count`.
+/// Writes whole words, as the hash will read them.
 #[inline]
-pub(crate) const fn scale(hash: u64, count: usize) -> usize {
-    (((hash >> 32) * count as u64) >> 32) as usize
+fn write<const N: usize>(bytes: &mut [u8], words: [u64; N]) {
+    let (places, _) = bytes.as_chunks_mut::<8>();
+    for (place, word) in places.iter_mut().zip(words) {
+        *place = word.to_le_bytes();
+    }
+}
+
+/// The part of a hash that says where in a table a key is at home; the rest tells its neighbours
+/// from it.
+#[inline]
+pub(crate) const fn home(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+/// A [`home`], scaled to `0..count`.
+#[inline]
+pub(crate) const fn scale(home: u32, count: usize) -> usize {
+    ((home as u64 * count as u64) >> 32) as usize
 }

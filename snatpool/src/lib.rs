@@ -21,6 +21,7 @@ mod tuple;
 mod nat;
 
 mod client;
+mod numbers;
 mod pool;
 
 mod port;
@@ -38,6 +39,7 @@ mod syn;
 // What they are made of.
 mod table;
 
+mod key;
 mod lines;
 mod record;
 mod tags;

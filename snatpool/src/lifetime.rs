@@ -4,8 +4,9 @@ pub(crate) mod tcp;
 
 use core::time::Duration;
 
+use crate::record::{Hot, Kind};
 use crate::time::{TICK, Ticks};
-use crate::tuple::Protocol;
+use crate::tuple::{Family, Protocol};
 
 /// Where a session stands.
 ///
@@ -213,11 +214,14 @@ const DNS: u16 = 53;
 /// The same in ticks, indexed by what picks a timer on the packet path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetimes {
-    by_state: [Ticks; State::ALL.len()],
-    udp: Ticks,
+    /// By protocol, then state.
+    table: [Ticks; PROTOCOLS * STATES],
     udp_dns: Ticks,
-    icmp: Ticks,
 }
+
+const PROTOCOLS: usize = 4;
+/// No less than there are, so that a mask bounds the index.
+const STATES: usize = 16;
 
 impl Lifetimes {
     pub(crate) fn new(timeouts: &Timeouts) -> Self {
@@ -230,35 +234,77 @@ impl Lifetimes {
             }
             State::Unconfirmed | State::Confirmed => ticks(Timer::Udp),
         };
+        let mut table = [ticks(Timer::Udp); PROTOCOLS * STATES];
+        for state in State::ALL {
+            for (protocol, lifetime) in [
+                (Protocol::Tcp, tcp(state)),
+                (Protocol::Udp, ticks(Timer::Udp)),
+                (Protocol::Icmp, ticks(Timer::Icmp)),
+            ] {
+                let number = Kind::new(protocol, Family::Ipv4, Family::Ipv4).protocol_number();
+                if let Some(place) = table.get_mut(number * STATES + state as usize) {
+                    *place = lifetime;
+                }
+            }
+        }
         Self {
-            by_state: State::ALL.map(tcp),
-            udp: ticks(Timer::Udp),
+            table,
             udp_dns: ticks(Timer::UdpDns),
-            icmp: ticks(Timer::Icmp),
         }
     }
 
     /// The longest of them.
     pub(crate) fn longest(&self) -> Ticks {
-        let others = [self.udp, self.udp_dns, self.icmp];
-        self.by_state
+        self.table
             .into_iter()
-            .chain(others)
-            .max()
-            .unwrap_or(self.udp)
+            .fold(self.udp_dns, |longest, lifetime| longest.max(lifetime))
     }
 
-    /// How long a session in `state` outlives its last refresh; `port` is the peer's.
-    pub(crate) fn of(&self, protocol: Protocol, state: State, port: u16) -> Ticks {
-        match protocol {
-            Protocol::Tcp => self
-                .by_state
-                .get(state as usize)
-                .copied()
-                .unwrap_or(self.udp),
-            Protocol::Udp if port == DNS => self.udp_dns,
-            Protocol::Udp => self.udp,
-            Protocol::Icmp => self.icmp,
+    /// How long a session outlives its last refresh.
+    pub(crate) fn of(&self, hot: &Hot) -> Ticks {
+        if is_dns(hot) {
+            return self.udp_dns;
+        }
+        let index = hot.kind.protocol_number() * STATES + hot.state as usize;
+        self.table.get(index).copied().unwrap_or(self.udp_dns)
+    }
+
+    /// The deadlines of sessions that are refreshed at `seen`.
+    pub(crate) fn deadlines(&self, seen: Ticks) -> Deadlines {
+        let of = |state| {
+            core::array::from_fn(|protocol| {
+                let lifetime = self.table.get(protocol * STATES + state as usize);
+                seen.plus(lifetime.copied().unwrap_or(self.udp_dns))
+            })
+        };
+        let [_, udp, icmp, other] = of(State::Confirmed);
+        let [tcp, ..] = of(State::Established);
+        Deadlines {
+            table: [tcp, udp, icmp, other],
+            udp_dns: seen.plus(self.udp_dns),
         }
     }
+}
+
+/// When sessions that move data end, by protocol, if one moment's packet was their last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadlines {
+    table: [Ticks; PROTOCOLS],
+    udp_dns: Ticks,
+}
+
+impl Deadlines {
+    #[inline]
+    pub(crate) fn of(&self, hot: &Hot) -> Ticks {
+        let known = self.table.get(hot.kind.protocol_number());
+        match known {
+            Some(due) if !is_dns(hot) => *due,
+            Some(_) | None => self.udp_dns,
+        }
+    }
+}
+
+#[inline]
+fn is_dns(hot: &Hot) -> bool {
+    hot.peer_port == DNS && hot.kind.protocol() == Protocol::Udp
 }

@@ -3,7 +3,9 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use crate::hash::scale;
+use wide::u32x8;
+
+use crate::hash::{home, scale};
 use crate::meter::touch;
 
 const WIDTH: usize = 8;
@@ -44,14 +46,17 @@ impl Lines {
     #[inline]
     pub(crate) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let tag = tag(hash);
-        let mut index = scale(hash, self.lines.len());
+        let mut index = scale(home(hash), self.lines.len());
         for _ in 0..self.lines.len() {
             touch(1);
             let line = self.lines.get(index)?;
-            for (found, slot) in line.tags.iter().zip(line.slots) {
-                if *found == tag && is(slot) {
+            let mut hits = matches(&line.tags, tag);
+            while hits != 0 {
+                let slot = *line.slots.get(hits.trailing_zeros() as usize)?;
+                if is(slot) {
                     return Some(slot);
                 }
+                hits &= hits - 1;
             }
             if self.passed.get(index).is_none_or(|passed| *passed == 0) {
                 return None;
@@ -65,17 +70,14 @@ impl Lines {
     #[inline]
     pub(crate) fn first_hit(&self, hash: u64) -> Option<u32> {
         let tag = tag(hash);
-        let line = self.lines.get(scale(hash, self.lines.len()))?;
-        line.tags
-            .iter()
-            .zip(line.slots)
-            .find(|(found, _)| **found == tag)
-            .map(|(_, slot)| slot)
+        let line = self.lines.get(scale(home(hash), self.lines.len()))?;
+        let place = matches(&line.tags, tag).trailing_zeros();
+        line.slots.get(place as usize).copied()
     }
 
     /// Adds an entry. `false` only when every place is taken, which callers rule out by counting.
     pub(crate) fn insert(&mut self, hash: u64, slot: u32) -> bool {
-        let home = scale(hash, self.lines.len());
+        let home = scale(home(hash), self.lines.len());
         let mut index = home;
         for _ in 0..self.lines.len() {
             touch(1);
@@ -95,10 +97,9 @@ impl Lines {
         false
     }
 
-    /// Takes an entry out, if it is there.
-    pub(crate) fn remove(&mut self, hash: u64, slot: u32) -> bool {
-        let tag = tag(hash);
-        let home = scale(hash, self.lines.len());
+    /// Takes an entry out, if it is there. A hash with the same home will do.
+    pub(crate) fn remove(&mut self, home: u32, slot: u32) -> bool {
+        let home = scale(home, self.lines.len());
         let mut index = home;
         for _ in 0..self.lines.len() {
             touch(1);
@@ -106,7 +107,7 @@ impl Lines {
                 return false;
             };
             for (found, place) in line.tags.iter_mut().zip(&line.slots) {
-                if *found == tag && *place == slot {
+                if *place == slot && *found != 0 {
                     *found = 0;
                     self.pass(home, index, |passed| {
                         if passed == u8::MAX {
@@ -143,6 +144,12 @@ impl Lines {
     }
 }
 
+/// A bit for each place of the line that has this tag.
+#[inline]
+fn matches(tags: &[u32; WIDTH], tag: u32) -> u32 {
+    u32x8::new(*tags).simd_eq(u32x8::splat(tag)).to_bitmask()
+}
+
 const fn tag(hash: u64) -> u32 {
     let low = hash as u32;
     if low == 0 { 1 } else { low }
@@ -164,8 +171,8 @@ mod tests {
         ) {
             let mut lines = Lines::new(60);
             let mut model: Vec<(u64, u32)> = Vec::new();
-            for (home, low, slot, add) in steps {
-                let hash = home << 62 | low;
+            for (high, low, slot, add) in steps {
+                let hash = high << 62 | low;
                 // A slot is in one place only, and callers take it out by the hash it went in with.
                 let present = model.iter().position(|entry| entry.1 == slot);
                 let hash = present.map_or(hash, |at| model[at].0);
@@ -173,7 +180,7 @@ mod tests {
                     prop_assert!(lines.insert(hash, slot));
                     model.push((hash, slot));
                 } else if !add {
-                    prop_assert_eq!(lines.remove(hash, slot), present.is_some());
+                    prop_assert_eq!(lines.remove(home(hash), slot), present.is_some());
                     if let Some(at) = present {
                         model.swap_remove(at);
                     }
@@ -187,7 +194,7 @@ mod tests {
                 }
             }
             for (hash, slot) in model {
-                prop_assert!(lines.remove(hash, slot));
+                prop_assert!(lines.remove(home(hash), slot));
             }
             prop_assert!(lines.passed.iter().all(|passed| *passed == 0));
         }

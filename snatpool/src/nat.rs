@@ -25,7 +25,7 @@ use crate::client::Clients;
 use crate::config::{Config, ConfigError, Evict, Filter, Mapping};
 use crate::fragment::Fragments;
 use crate::hash::Keys;
-use crate::lifetime::{Lifetimes, Timer};
+use crate::lifetime::{Deadlines, Lifetimes, Timer};
 use crate::notice::Notices;
 use crate::own::Own;
 use crate::pool::Pools;
@@ -35,7 +35,7 @@ use crate::session::{Session, SessionId};
 use crate::stats::Counters;
 use crate::syn::Syns;
 use crate::table::Table;
-use crate::time::Ticks;
+use crate::time::{TICK, Ticks};
 use crate::tuple::{Protocol, TransportAddress, Tuple};
 use crate::wheel::Wheel;
 
@@ -66,12 +66,16 @@ pub struct SnatPool {
     lifetimes: Lifetimes,
     policy: Policy,
     counters: Counters,
-    /// The latest `now` seen.
+    /// The latest `now` seen, but for later ones within the same tick.
     latest: Duration,
-    /// It, rounded down.
+    /// From which nanosecond of its second on the rest is wrong.
+    stale_at: u32,
+    /// The latest `now`, rounded down.
     now: Ticks,
     /// It, rounded up: the moment of a refresh, so that no timer fires early.
     seen: Ticks,
+    /// What a refresh at that moment makes of the deadline of a session that moves data.
+    fresh: Deadlines,
     /// Sessions that hold a port: live, or ended and pinned.
     holding: u32,
     /// Slots that cannot be given out: those, and ended sessions whose event waits.
@@ -142,8 +146,10 @@ impl SnatPool {
             },
             counters: Counters::default(),
             latest: Duration::ZERO,
+            stale_at: 0,
             now: Ticks::ZERO,
             seen: Ticks::ZERO,
+            fresh: lifetimes.deadlines(Ticks::ZERO),
             holding: 0,
             taken: 0,
             guesses: 0,
@@ -202,18 +208,31 @@ impl SnatPool {
     /// When a session ends if nothing refreshes it.
     #[inline]
     fn due(&self, slot: u32) -> Option<Ticks> {
-        let hot = self.table.hot.get(slot as usize)?;
-        let lifetime = self
-            .lifetimes
-            .of(hot.kind.protocol(), hot.state, hot.peer_port);
-        Some(hot.seen.plus(lifetime))
+        self.table.hot.get(slot as usize).map(|hot| hot.due)
     }
 
+    #[inline]
     fn clock(&mut self, now: Duration) {
-        if now > self.latest {
-            self.latest = now;
-            self.now = Ticks::at_most(now);
-            self.seen = Ticks::at_least(now);
+        // Almost always true, and cheaper to find out than which of two moments is the later.
+        let same_tick =
+            now.as_secs() == self.latest.as_secs() && now.subsec_nanos() < self.stale_at;
+        if !same_tick {
+            self.turn_clock(now);
+        }
+    }
+
+    #[inline(never)]
+    fn turn_clock(&mut self, now: Duration) {
+        if now < self.latest {
+            return;
+        }
+        self.latest = now;
+        (self.now, self.seen) = Ticks::around(now);
+        self.fresh = self.lifetimes.deadlines(self.seen);
+        self.stale_at = now.subsec_nanos() + 1;
+        if self.now != self.seen {
+            let tick = TICK.subsec_nanos();
+            self.stale_at = now.subsec_nanos() / tick * tick + tick;
         }
     }
 }

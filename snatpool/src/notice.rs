@@ -38,13 +38,9 @@ impl Notices {
             peer,
             protocol,
         } = notice;
-        let key = concat(
-            [Purpose::Notice as u8, protocol as u8],
-            peer.port.to_be_bytes(),
-            Octets::of(address).0,
-            Octets::of(peer.address).0,
-        );
-        let place = keys.place(&key) as usize % REMEMBERED;
+        let head = u64::from(peer.port) << 16 | (protocol as u64) << 8 | Purpose::Notice as u64;
+        let hash = keys.place_both(head, Octets::of(address), Octets::of(peer.address));
+        let place = hash as usize % REMEMBERED;
         let Some(told) = self.told.get_mut(place) else {
             return;
         };
@@ -69,9 +65,4 @@ impl Notices {
     pub(crate) const fn suppressed(&self) -> u64 {
         self.suppressed
     }
-}
-
-fn concat(head: [u8; 2], port: [u8; 2], address: [u8; 16], peer: [u8; 16]) -> [u8; 36] {
-    let mut parts = head.into_iter().chain(port).chain(address).chain(peer);
-    core::array::from_fn(|_| parts.next().unwrap_or_default())
 }

@@ -8,8 +8,8 @@ use ipnet::IpNet;
 
 use crate::config::{ConfigError, Filter, Mapping, PoolConfig, PoolId};
 use crate::meter::touch;
+use crate::numbers::Numbers;
 use crate::port::Ports;
-use crate::record::Octets;
 use crate::time::Ticks;
 use crate::tuple::{Family, Protocol};
 
@@ -20,8 +20,8 @@ pub(crate) const NO_ADDRESS: u16 = u16::MAX;
 #[derive(Debug)]
 pub(crate) struct Pools {
     addresses: Box<[Address]>,
-    /// The same by value, sorted, for packets from outside.
-    by_value: Box<[(Family, Octets, u16)]>,
+    /// Their numbers by value, for packets from outside.
+    numbers: Numbers,
     pools: Box<[Pool]>,
     identifiers: Ports,
 }
@@ -102,14 +102,9 @@ impl Pools {
                 spill: config.spill,
             });
         }
-        let mut by_value: Vec<_> = (0_u16..)
-            .zip(&addresses)
-            .map(|(number, entry)| (Family::of(entry.address), Octets::of(entry.address), number))
-            .collect();
-        by_value.sort_unstable();
         Ok(Self {
+            numbers: Numbers::new(addresses.iter().map(|entry| entry.address)),
             addresses: addresses.into_boxed_slice(),
-            by_value: by_value.into_boxed_slice(),
             pools: pools.into_boxed_slice(),
             identifiers: Ports::identifiers(),
         })
@@ -118,11 +113,7 @@ impl Pools {
     /// The number of an outside address.
     #[inline]
     pub(crate) fn find(&self, address: IpAddr) -> Option<u16> {
-        let key = (Family::of(address), Octets::of(address));
-        let at = self
-            .by_value
-            .binary_search_by(|(family, octets, _)| (*family, *octets).cmp(&key));
-        self.by_value.get(at.ok()?).map(|(_, _, number)| *number)
+        self.numbers.find(address)
     }
 
     pub(crate) fn address(&self, number: u16) -> Option<&Address> {

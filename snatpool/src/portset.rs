@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::bits::Bits;
-use crate::hash::{Keys, Purpose};
+use crate::hash::{Keys, Purpose, home};
 use crate::lines::Lines;
 use crate::port::{Ports, Shuffle};
 use crate::record::Octets;
@@ -22,7 +22,7 @@ pub(crate) struct SetKey {
 
 impl SetKey {
     fn head(&self, purpose: Purpose) -> (u64, Octets) {
-        let (peer, port) = self.peer.unwrap_or((Octets([0; 16]), 0));
+        let (peer, port) = self.peer.unwrap_or((Octets::ZERO, 0));
         let head = u64::from(port) << 48
             | u64::from(self.address) << 32
             | u64::from(self.peer.is_some()) << 16
@@ -152,7 +152,7 @@ impl PortSets {
             while let Some((port, _)) = set.recent.pop_front() {
                 set.offer(ports, port);
             }
-            self.index.remove(key.place(keys), slot);
+            self.index.remove(home(key.place(keys)), slot);
             self.vacant.push(slot);
             self.peers = self.peers.saturating_sub(1);
         }

@@ -9,7 +9,7 @@ use crate::tuple::{Family, Protocol, TransportAddress, Tuple};
 /// No slot.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// All that a packet of the session reads, and of which an established one writes `seen` alone.
+/// All that a packet of the session reads, and of which an established one writes `due` alone.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Hot {
@@ -20,42 +20,48 @@ pub(crate) struct Hot {
     /// Outside destination.
     pub(crate) peer: Octets,
     pub(crate) client_port: u16,
-    pub(crate) target_port: u16,
-    /// 0 for ICMP.
+    /// Destination port, inside and outside. 0 for ICMP.
     pub(crate) peer_port: u16,
     /// Outside source port.
     pub(crate) port: u16,
     /// Outside source address: an index into the address table.
     pub(crate) address: u16,
+    /// How often the slot was used before, modulo 65,536.
+    pub(crate) generation: u16,
     pub(crate) kind: Kind,
     pub(crate) state: State,
-    /// When it was refreshed last, rounded up.
-    pub(crate) seen: Ticks,
+    /// When it ends if nothing refreshes it; zero once it has ended.
+    pub(crate) due: Ticks,
 }
 
 const _: () = assert!(size_of::<Hot>() == 64);
 
 impl Hot {
     pub(crate) const EMPTY: Self = Self {
-        client: Octets([0; 16]),
-        target: Octets([0; 16]),
-        peer: Octets([0; 16]),
+        client: Octets::ZERO,
+        target: Octets::ZERO,
+        peer: Octets::ZERO,
         client_port: 0,
-        target_port: 0,
         peer_port: 0,
         port: 0,
         address: 0,
-        kind: Kind(0),
+        generation: 0,
+        kind: Kind(Kind::CLOSED),
         state: State::Unconfirmed,
-        seen: Ticks::ZERO,
+        due: Ticks::ZERO,
     };
 
     pub(crate) fn inside(&self) -> Tuple {
         let family = self.kind.inside();
+        let protocol = self.kind.protocol();
+        let target_port = match protocol {
+            Protocol::Tcp | Protocol::Udp => self.peer_port,
+            Protocol::Icmp => self.client_port,
+        };
         Tuple {
-            protocol: self.kind.protocol(),
+            protocol,
             source: TransportAddress::new(self.client.to_address(family), self.client_port),
-            destination: TransportAddress::new(self.target.to_address(family), self.target_port),
+            destination: TransportAddress::new(self.target.to_address(family), target_port),
         }
     }
 
@@ -78,15 +84,18 @@ pub(crate) struct Cold {
     /// Which wheel and which second; see [`Wheel`](crate::wheel::Wheel). Once closed: why.
     pub(crate) armed: u32,
     pub(crate) client: u32,
-    pub(crate) generation: u32,
     /// The next session whose events wait; see [`Queue`](crate::queue::Queue).
     pub(crate) event: u32,
+    /// The high halves of the hashes of its keys, from inside and from outside: what its places
+    /// in both indexes follow from.
+    pub(crate) outbound_home: u32,
+    pub(crate) inbound_home: u32,
     /// Sequence numbers noted at the last FIN of either side; 0 for none.
     pub(crate) sequence_in: u32,
     pub(crate) sequence_out: u32,
 }
 
-const _: () = assert!(size_of::<Cold>() == 32);
+const _: () = assert!(size_of::<Cold>() == 36);
 
 impl Cold {
     pub(crate) const EMPTY: Self = Self {
@@ -94,36 +103,54 @@ impl Cold {
         prev: NONE,
         armed: NONE,
         client: NONE,
-        generation: 0,
         event: NONE,
+        outbound_home: 0,
+        inbound_home: 0,
         sequence_in: 0,
         sequence_out: 0,
     };
 }
 
-/// An address of either family; which one stands beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Octets(pub(crate) [u8; 16]);
+/// An address of either family; which one stands beside it. As words, in whatever order the
+/// machine reads them, because that is how they are compared and hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Octets([u64; 2]);
 
 impl Octets {
+    pub(crate) const ZERO: Self = Self([0; 2]);
+
+    #[inline]
     pub(crate) const fn of(address: IpAddr) -> Self {
-        Self(match address {
-            IpAddr::V4(v4) => {
-                let [a, b, c, d] = v4.octets();
-                [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
+        match address {
+            IpAddr::V4(v4) => Self([u32::from_ne_bytes(v4.octets()) as u64, 0]),
+            IpAddr::V6(v6) => {
+                let bits = u128::from_ne_bytes(v6.octets());
+                Self([bits as u64, (bits >> 64) as u64])
             }
-            IpAddr::V6(v6) => v6.octets(),
-        })
+        }
     }
 
     pub(crate) const fn to_address(self, family: Family) -> IpAddr {
+        let [one, two] = self.0;
         match family {
-            Family::Ipv4 => {
-                let [.., a, b, c, d] = self.0;
-                IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+            Family::Ipv4 => IpAddr::V4(Ipv4Addr::from_octets((one as u32).to_ne_bytes())),
+            Family::Ipv6 => {
+                let bits = (two as u128) << 64 | one as u128;
+                IpAddr::V6(Ipv6Addr::from_octets(bits.to_ne_bytes()))
             }
-            Family::Ipv6 => IpAddr::V6(Ipv6Addr::from_octets(self.0)),
         }
+    }
+
+    #[inline]
+    pub(crate) const fn words(self) -> [u64; 2] {
+        self.0
+    }
+
+    /// Compares without a branch for each word.
+    #[inline]
+    pub(crate) const fn is(self, other: Self) -> bool {
+        let ([a, b], [c, d]) = (self.0, other.0);
+        (a ^ c) | (b ^ d) == 0
     }
 }
 
@@ -163,6 +190,12 @@ impl Kind {
             1 => Protocol::Udp,
             _ => Protocol::Icmp,
         }
+    }
+
+    /// Below 4.
+    #[inline]
+    pub(crate) const fn protocol_number(self) -> usize {
+        (self.0 & Self::PROTOCOL) as usize
     }
 
     pub(crate) const fn inside(self) -> Family {

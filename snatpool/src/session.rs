@@ -10,7 +10,7 @@ use crate::tuple::Tuple;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
     pub(crate) slot: u32,
-    pub(crate) generation: u32,
+    pub(crate) generation: u16,
 }
 
 impl SessionId {
@@ -21,9 +21,9 @@ impl SessionId {
         self.slot
     }
 
-    /// Tells apart the sessions that use a slot one after another.
+    /// Tells apart the sessions that use a slot one after another: counts them modulo 65,536.
     #[must_use]
-    pub const fn generation(self) -> u32 {
+    pub const fn generation(self) -> u16 {
         self.generation
     }
 }

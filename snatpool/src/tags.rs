@@ -3,7 +3,9 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
-use crate::hash::scale;
+use wide::u8x16;
+
+use crate::hash::{home, scale};
 use crate::meter::touch;
 
 const WIDTH: usize = 16;
@@ -38,7 +40,7 @@ impl Tags {
     #[inline]
     pub(crate) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let tag = tag(hash);
-        let mut index = scale(hash, self.chunks.len());
+        let mut index = scale(home(hash), self.chunks.len());
         for _ in 0..self.chunks.len() {
             touch(1);
             let mut hits = matches(self.chunks.get(index)?, tag);
@@ -60,24 +62,25 @@ impl Tags {
     /// Reads the first line of a search, and the slot it points at, ahead of the search.
     #[inline]
     pub(crate) fn first_hit(&self, hash: u64) -> Option<u32> {
-        let index = scale(hash, self.chunks.len());
+        let index = scale(home(hash), self.chunks.len());
         let hits = matches(self.chunks.get(index)?, tag(hash));
         (hits != 0).then(|| slot(index, hits.trailing_zeros()))
     }
 
     /// Takes a free slot for this hash. `None` only when every slot is taken.
     pub(crate) fn insert(&mut self, hash: u64) -> Option<u32> {
-        let home = scale(hash, self.chunks.len());
+        let home = scale(home(hash), self.chunks.len());
         let mut index = home;
         for _ in 0..self.chunks.len() {
             touch(1);
             let chunk = self.chunks.get_mut(index)?;
-            if let Some(offset) = chunk.iter().position(|tag| *tag == EMPTY)
-                && let Some(place) = chunk.get_mut(offset)
+            let empty = matches(chunk, EMPTY);
+            if empty != 0
+                && let Some(place) = chunk.get_mut(empty.trailing_zeros() as usize)
             {
                 *place = tag(hash);
                 self.pass(home, index, |passed| passed.saturating_add(1));
-                return Some(slot(index, offset as u32));
+                return Some(slot(index, empty.trailing_zeros()));
             }
             index = self.after(index);
         }
@@ -90,11 +93,11 @@ impl Tags {
         self.set(slot, PARKED);
     }
 
-    /// Frees a slot that [`insert`](Self::insert) gave for this hash.
-    pub(crate) fn free(&mut self, hash: u64, slot: u32) {
+    /// Frees a slot that [`insert`](Self::insert) gave for a hash with this home.
+    pub(crate) fn free(&mut self, home: u32, slot: u32) {
         touch(1);
         self.set(slot, EMPTY);
-        let home = scale(hash, self.chunks.len());
+        let home = scale(home, self.chunks.len());
         self.pass(home, slot as usize / WIDTH, |passed| {
             if passed == u8::MAX {
                 passed
@@ -134,11 +137,7 @@ impl Tags {
 /// A bit for each place of the chunk that has this tag.
 #[inline]
 fn matches(chunk: &[u8; WIDTH], tag: u8) -> u32 {
-    let mut hits = 0;
-    for (offset, found) in chunk.iter().enumerate() {
-        hits |= u32::from(*found == tag) << offset;
-    }
-    hits
+    u8x16::new(*chunk).simd_eq(u8x16::splat(tag)).to_bitmask()
 }
 
 const fn slot(chunk: usize, offset: u32) -> u32 {
@@ -147,5 +146,5 @@ const fn slot(chunk: usize, offset: u32) -> u32 {
 
 const fn tag(hash: u64) -> u8 {
     let low = hash as u8;
-    if low <= PARKED { low + 2 } else { low }
+    if low <= PARKED { PARKED + 1 } else { low }
 }

@@ -15,21 +15,23 @@ pub(crate) struct Ticks(pub(crate) u32);
 impl Ticks {
     pub(crate) const ZERO: Self = Self(0);
 
-    /// Rounded down: "now", so that nothing ends early.
-    pub(crate) fn at_most(duration: Duration) -> Self {
-        let whole = duration.as_secs().saturating_mul(u64::from(PER_SECOND));
-        let part = duration.subsec_nanos() / (1_000_000_000 / PER_SECOND);
-        Self(u32::try_from(whole.saturating_add(u64::from(part))).unwrap_or(u32::MAX))
-    }
-
     /// Rounded up: the moment of a refresh, the length of a timeout.
     pub(crate) fn at_least(duration: Duration) -> Self {
-        let floor = Self::at_most(duration);
-        if floor.to_duration() < duration {
-            floor.plus(Self(1))
-        } else {
-            floor
+        Self::around(duration).1
+    }
+
+    /// Rounded down (*now*, so that nothing ends early) and up.
+    #[inline]
+    pub(crate) const fn around(duration: Duration) -> (Self, Self) {
+        const NANOS: u32 = 1_000_000_000 / PER_SECOND;
+        let seconds = duration.as_secs();
+        if seconds >= (u32::MAX / PER_SECOND) as u64 {
+            return (Self(u32::MAX), Self(u32::MAX));
         }
+        let part = duration.subsec_nanos() / NANOS;
+        let floor = seconds as u32 * PER_SECOND + part;
+        let rest = duration.subsec_nanos() - part * NANOS;
+        (Self(floor), Self(floor + (rest != 0) as u32))
     }
 
     pub(crate) fn to_duration(self) -> Duration {

@@ -52,24 +52,18 @@ impl SnatPool {
         for (packets, lookups) in packets.chunks(WIDTH).zip(lookups.chunks_mut(WIDTH)) {
             let mut keys = [None; WIDTH];
             for (place, (tuple, _)) in keys.iter_mut().zip(packets) {
-                *place = Some(
-                    self.inbound_key(tuple)
-                        .map(|key| (key.hash(&self.keys), key)),
-                );
+                let key = self.inbound_key(tuple);
+                *place = key.map(|key| (key.hash(&self.keys), key));
             }
             let mut slots = [None; WIDTH];
             for (slot, key) in slots.iter_mut().zip(&keys) {
-                *slot = match key {
-                    Some(Ok((hash, _))) => self.table.first_inbound(*hash),
-                    Some(Err(_)) | None => None,
-                };
+                *slot = key.and_then(|(hash, _)| self.table.first_inbound(hash));
             }
             self.touch(&slots);
             for ((lookup, (tuple, signal)), key) in lookups.iter_mut().zip(packets).zip(&keys) {
                 *lookup = match key {
-                    Some(Ok((hash, key))) => self.inbound_at(*hash, key, tuple, *signal),
-                    Some(Err(found)) => *found,
-                    None => Lookup::Miss,
+                    Some((hash, key)) => self.inbound_at(*hash, key, tuple, *signal),
+                    None => self.foreign(tuple),
                 };
             }
         }
@@ -81,6 +75,6 @@ impl SnatPool {
             .iter()
             .flatten()
             .filter_map(|slot| self.table.hot.get(*slot as usize));
-        black_box(records.fold(0, |sum, hot| sum ^ hot.seen.0));
+        black_box(records.fold(0, |sum, hot| sum ^ hot.due.0));
     }
 }

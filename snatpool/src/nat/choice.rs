@@ -7,11 +7,11 @@ use crate::binding::Binding;
 use crate::config::{Evict, Mapping, PoolId};
 use crate::event::{Closed, Exhausted};
 use crate::hash::Purpose;
+use crate::key::InboundKey;
 use crate::port::Ports;
 use crate::portset::SetKey;
 use crate::record::{Hot, Kind, Octets};
 use crate::refused::Refused;
-use crate::table::InboundKey;
 use crate::time::Ticks;
 use crate::tuple::{Protocol, TransportAddress};
 
@@ -28,15 +28,17 @@ pub(super) struct Choice {
     pub(super) next_hop: Option<IpAddr>,
 }
 
+/// An outside transport address that is free, and the hash of the key that finds it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outside {
+    pub(super) address: u16,
+    pub(super) port: u16,
+    pub(super) hash: u64,
+}
+
 impl Choice {
     pub(super) const fn inbound_key(&self, address: u16, port: u16) -> InboundKey {
-        InboundKey {
-            address,
-            port,
-            peer: self.peer,
-            peer_port: self.peer_port,
-            kind: self.kind.outside_key(),
-        }
+        InboundKey::new(address, port, self.peer, self.peer_port, self.kind)
     }
 
     const fn set_key(&self, address: u16, mapping: Mapping) -> SetKey {
@@ -58,11 +60,7 @@ const GUESSES_WITHOUT_SET: u64 = 24;
 
 impl SnatPool {
     /// The outside address and port of a new flow.
-    pub(super) fn choose(
-        &mut self,
-        choice: &Choice,
-        mapping: Mapping,
-    ) -> Result<(u16, u16), Refused> {
+    pub(super) fn choose(&mut self, choice: &Choice, mapping: Mapping) -> Result<Outside, Refused> {
         let family = choice.kind.outside();
         let paired = self
             .clients
@@ -86,25 +84,25 @@ impl SnatPool {
                 fresh
             }
         };
-        if let Some(port) = self.find_port(choice, address, mapping) {
-            return Ok((address, port));
+        if let Some(outside) = self.find_port(choice, address, mapping) {
+            return Ok(outside);
         }
         if self.policy.evict == Evict::Transitory
             && let Some(victim) = self.victim_to_peer(choice, address, mapping)
         {
             self.end(victim, Closed::EvictedForPort);
-            if let Some(port) = self.find_port(choice, address, mapping) {
-                return Ok((address, port));
+            if let Some(outside) = self.find_port(choice, address, mapping) {
+                return Ok(outside);
             }
         }
         if self.pools.pool(choice.pool).is_some_and(|pool| pool.spill)
             && let Some(other) =
                 self.pools
                     .choose(choice.pool, family, choice.next_hop, Some(address))
-            && let Some(port) = self.find_port(choice, other, mapping)
+            && let Some(outside) = self.find_port(choice, other, mapping)
         {
             self.counters.spilled();
-            return Ok((other, port));
+            return Ok(outside);
         }
         self.tell_exhausted(choice, address);
         Err(Refused::PortsExhausted)
@@ -112,7 +110,7 @@ impl SnatPool {
 
     /// A free port: the client's own if it may be kept, then a few guesses, then what a set of
     /// free ports says.
-    fn find_port(&mut self, choice: &Choice, address: u16, mapping: Mapping) -> Option<u16> {
+    fn find_port(&mut self, choice: &Choice, address: u16, mapping: Mapping) -> Option<Outside> {
         let pool = self.pools.pool(choice.pool)?;
         let ports = *self.pools.ports(address, choice.kind.protocol())?;
         let keep_parity = pool.keep_parity && choice.kind.protocol() == Protocol::Udp;
@@ -124,18 +122,18 @@ impl SnatPool {
         let key = choice.set_key(address, mapping);
         if pool.preserve_port
             && ports.contains(choice.port)
-            && !self.port_taken(choice, address, choice.port, mapping)
+            && let Some(outside) = self.free_to_bind(choice, address, choice.port, mapping)
             && !self.port_rests(&key, &ports, choice.port, rest)
         {
-            return Some(choice.port);
+            return Some(outside);
         }
         let coin = self.guess() & 1 == 1;
         let order = Ports::order(choice.port, keep_parity, coin);
         let promoted = self.sets.get(&self.keys, &key).is_some();
         if !promoted
-            && let Some(port) = self.guess_port(choice, address, mapping, &ports, order, GUESSES)
+            && let Some(outside) = self.guess_port(choice, address, mapping, &ports, order, GUESSES)
         {
-            return Some(port);
+            return Some(outside);
         }
         let Some(set) = self.sets.promote(&self.keys, &key) else {
             self.counters.searched_without_set();
@@ -153,11 +151,15 @@ impl SnatPool {
                 bindings.outside(keys, protocol, address, port).is_some()
             }
         });
+        let port = port?;
         // Not struck out twice: `claim_port` strikes out what it is given.
-        if let Some(port) = port {
-            set.give_back(&ports, port);
-        }
-        port
+        set.give_back(&ports, port);
+        let hash = choice.inbound_key(address, port).hash(keys);
+        Some(Outside {
+            address,
+            port,
+            hash,
+        })
     }
 
     /// Guesses in the first run that has ports at all.
@@ -169,14 +171,15 @@ impl SnatPool {
         ports: &Ports,
         order: [usize; 4],
         tries: u64,
-    ) -> Option<u16> {
+    ) -> Option<Outside> {
         let mut runs = order.iter().filter_map(|number| ports.run(*number));
         let run = *runs.find(|run| run.len > 0)?;
         for _ in 0..tries {
             let index = self.guess() % u64::from(run.len);
             let port = run.port(index as u32);
-            if !self.port_taken(choice, address, port, mapping) {
-                return Some(port);
+            let outside = self.free_to_bind(choice, address, port, mapping);
+            if outside.is_some() {
+                return outside;
             }
         }
         None
@@ -191,22 +194,37 @@ impl SnatPool {
             .secret(&[Purpose::Guess as u8, a, b, c, d, e, f, g, h])
     }
 
-    /// Whether a session to this peer has the port.
-    pub(super) fn port_in_use(&self, choice: &Choice, address: u16, port: u16) -> bool {
+    /// This outside transport address, if no session to this peer has it.
+    pub(super) fn free_to_peer(&self, choice: &Choice, address: u16, port: u16) -> Option<Outside> {
         let key = choice.inbound_key(address, port);
-        self.table.inbound(key.hash(&self.keys), &key).is_some()
+        let hash = key.hash(&self.keys);
+        let outside = Outside {
+            address,
+            port,
+            hash,
+        };
+        self.table.inbound(hash, &key).is_none().then_some(outside)
     }
 
-    fn port_taken(&self, choice: &Choice, address: u16, port: u16, mapping: Mapping) -> bool {
-        match mapping {
-            Mapping::PerFlow => self.port_in_use(choice, address, port),
+    /// The same, if a new binding may have it.
+    fn free_to_bind(
+        &self,
+        choice: &Choice,
+        address: u16,
+        port: u16,
+        mapping: Mapping,
+    ) -> Option<Outside> {
+        let bound = match mapping {
+            Mapping::PerFlow => None,
             Mapping::EndpointIndependent => {
                 let protocol = choice.kind.protocol();
-                self.bindings
-                    .outside(&self.keys, protocol, address, port)
-                    .is_some()
+                self.bindings.outside(&self.keys, protocol, address, port)
             }
-        }
+        };
+        bound
+            .is_none()
+            .then(|| self.free_to_peer(choice, address, port))
+            .flatten()
     }
 
     fn port_rests(&mut self, key: &SetKey, ports: &Ports, port: u16, rest: Ticks) -> bool {
@@ -271,7 +289,7 @@ impl SnatPool {
         let Some(hot) = self.table.hot.get(slot as usize).copied() else {
             return false;
         };
-        self.table.unlist(&self.keys, slot);
+        self.table.unlist(slot);
         let protocol = hot.kind.protocol();
         let Some(mapping) = self.pools.address(hot.address).map(|entry| entry.mapping) else {
             return false;
@@ -309,10 +327,7 @@ impl SnatPool {
                 hot.port,
                 |port| match mapping {
                     Mapping::PerFlow => {
-                        let key = InboundKey {
-                            port,
-                            ..InboundKey::of(&hot)
-                        };
+                        let key = InboundKey::of(&Hot { port, ..hot });
                         table.inbound(key.hash(keys), &key).is_some()
                     }
                     Mapping::EndpointIndependent => bindings

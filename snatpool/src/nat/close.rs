@@ -76,7 +76,7 @@ impl SnatPool {
         if let Some(hot) = self.table.hot.get_mut(id.slot as usize)
             && hot.state.is_established()
         {
-            hot.seen = hot.seen.max(seen);
+            hot.due = hot.due.max(seen.plus(self.lifetimes.of(hot)));
         }
         true
     }
@@ -90,6 +90,7 @@ impl SnatPool {
             return;
         };
         hot.kind.set_closed();
+        hot.due = crate::time::Ticks::ZERO;
         let pinned = hot.kind.pinned();
         if !pinned {
             self.release(slot);
@@ -121,7 +122,7 @@ impl SnatPool {
 
     /// Gives up the slot of an ended session whose end was told and that nothing pins.
     pub(super) fn free(&mut self, slot: u32) {
-        self.table.free(&self.keys, slot);
+        self.table.free(slot);
         self.taken = self.taken.saturating_sub(1);
     }
 

@@ -1,17 +1,18 @@
 //! Packets of known flows.
 
+use core::net::IpAddr;
 use core::time::Duration;
 
 use super::SnatPool;
 use crate::config::{Filter, Mapping};
+use crate::key::{InboundKey, OutboundKey, peer_port};
 use crate::lifetime::tcp::{self, Step};
 use crate::lifetime::{Class, State};
-use crate::record::{Kind, Octets};
+use crate::record::{Hot, Kind, Octets};
 use crate::refused::Refused;
 use crate::session::SessionId;
 use crate::syn::SynTicket;
-use crate::table::{InboundKey, OutboundKey};
-use crate::tuple::{Protocol, Side, Signal, TcpFlags, TransportAddress, Tuple};
+use crate::tuple::{Family, Protocol, Side, Signal, TcpFlags, TransportAddress, Tuple};
 
 /// What a packet's tuple leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,10 +58,22 @@ impl SnatPool {
         tuple: &Tuple,
         signal: Signal,
     ) -> Lookup {
-        if !fits(tuple.protocol, signal) {
+        let first = self.table.first_outbound(hash);
+        first
+            .and_then(|slot| self.stamp(slot, |hot| key.is(hot), Side::Inside, signal))
+            .map_or_else(
+                || self.search_outbound(hash, tuple, signal),
+                Lookup::Session,
+            )
+    }
+
+    /// All that [`stamp`](Self::stamp) leaves. Takes no key, so that one need not be in memory.
+    #[inline(never)]
+    fn search_outbound(&mut self, hash: u64, tuple: &Tuple, signal: Signal) -> Lookup {
+        let Some(key) = outbound_key(tuple).filter(|_| fits(tuple.protocol, signal)) else {
             return self.refuse(Refused::BadFlags);
-        }
-        match self.table.outbound(hash, key) {
+        };
+        match self.table.outbound(hash, &key) {
             Some(slot) if self.settle(slot) => {
                 self.advance(slot, Side::Inside, signal);
                 Lookup::Session(self.table.id(slot))
@@ -75,8 +88,8 @@ impl SnatPool {
     pub fn inbound(&mut self, now: Duration, tuple: &Tuple, signal: Signal) -> Lookup {
         self.clock(now);
         match self.inbound_key(tuple) {
-            Ok(key) => self.inbound_at(key.hash(&self.keys), &key, tuple, signal),
-            Err(lookup) => lookup,
+            Some(key) => self.inbound_at(key.hash(&self.keys), &key, tuple, signal),
+            None => self.foreign(tuple),
         }
     }
 
@@ -88,15 +101,26 @@ impl SnatPool {
         tuple: &Tuple,
         signal: Signal,
     ) -> Lookup {
+        let first = self.table.first_inbound(hash);
+        first
+            .and_then(|slot| self.stamp(slot, |hot| key.is(hot), Side::Outside, signal))
+            .map_or_else(|| self.search_inbound(hash, tuple, signal), Lookup::Session)
+    }
+
+    #[inline(never)]
+    fn search_inbound(&mut self, hash: u64, tuple: &Tuple, signal: Signal) -> Lookup {
         if !fits(tuple.protocol, signal) {
             return self.refuse(Refused::BadFlags);
         }
-        match self.table.inbound(hash, key) {
+        let Some(key) = self.inbound_key(tuple) else {
+            return self.foreign(tuple);
+        };
+        match self.table.inbound(hash, &key) {
             Some(slot) if self.settle(slot) => {
                 self.advance(slot, Side::Outside, signal);
                 Lookup::Session(self.table.id(slot))
             }
-            Some(_) | None => self.unsolicited(key, tuple, signal),
+            Some(_) | None => self.unsolicited(&key, tuple, signal),
         }
     }
 
@@ -110,7 +134,7 @@ impl SnatPool {
     pub fn quoted(&self, side: Side, tuple: &Tuple) -> Option<SessionId> {
         let slot = match side {
             Side::Outside => {
-                let key = self.inbound_key(&tuple.reversed()).ok()?;
+                let key = self.inbound_key(&tuple.reversed())?;
                 self.table.inbound(key.hash(&self.keys), &key)?
             }
             Side::Inside => {
@@ -122,27 +146,33 @@ impl SnatPool {
         (self.table.live(id).is_some() && self.due(slot)? > self.now).then_some(id)
     }
 
-    #[inline]
-    pub(super) fn inbound_key(&self, tuple: &Tuple) -> Result<InboundKey, Lookup> {
-        let Some(family) = tuple.family() else {
-            return Err(Lookup::Refused(Refused::MixedFamilies));
-        };
-        let Some(address) = self.pools.find(tuple.destination.address) else {
-            return Err(Lookup::Miss);
-        };
-        Ok(InboundKey {
+    /// The key of a packet from outside; `None` for one that is to no address of ours.
+    #[inline(always)]
+    pub(super) fn inbound_key(&self, tuple: &Tuple) -> Option<InboundKey> {
+        let family = tuple.family()?;
+        let address = self.pools.find(tuple.destination.address)?;
+        Some(InboundKey::new(
             address,
-            port: tuple.destination.port,
-            peer: Octets::of(tuple.source.address),
-            peer_port: peer_port(tuple),
-            kind: Kind::new(tuple.protocol, family, family).outside_key(),
-        })
+            tuple.destination.port,
+            Octets::of(tuple.source.address),
+            peer_port(tuple.protocol, tuple.source.port),
+            Kind::new(tuple.protocol, family, family),
+        ))
+    }
+
+    /// A packet from outside that has no key.
+    #[cold]
+    pub(super) fn foreign(&mut self, tuple: &Tuple) -> Lookup {
+        match tuple.family() {
+            Some(_) => Lookup::Miss,
+            None => self.refuse(Refused::MixedFamilies),
+        }
     }
 
     /// A packet from outside that has no session.
     #[cold]
     fn unsolicited(&mut self, key: &InboundKey, tuple: &Tuple, signal: Signal) -> Lookup {
-        let Some(entry) = self.pools.address(key.address) else {
+        let Some(entry) = self.pools.address(key.address()) else {
             return Lookup::Miss;
         };
         let mut admit = None;
@@ -151,9 +181,9 @@ impl SnatPool {
             Mapping::EndpointIndependent => {
                 let found =
                     self.bindings
-                        .outside(&self.keys, tuple.protocol, key.address, key.port);
+                        .outside(&self.keys, tuple.protocol, key.address(), key.port());
                 if let Some(slot) = found {
-                    match self.admits(slot, key.peer, entry.filter, entry.inbound_sessions) {
+                    match self.admits(slot, key.peer(), entry.filter, entry.inbound_sessions) {
                         Ok(inside) => admit = Some(inside),
                         Err(why) if !opens(signal) => return self.refuse(why),
                         Err(_) => {}
@@ -197,6 +227,33 @@ impl SnatPool {
         Ok(TransportAddress::new(address, entry.client_port))
     }
 
+    /// All the work that most packets make: the first session that the index names is the one, it
+    /// lives, stays in the state in which data flows, and is refreshed. `None` where there is more
+    /// to it.
+    #[inline(always)]
+    fn stamp(
+        &mut self,
+        slot: u32,
+        is: impl FnOnce(&Hot) -> bool,
+        side: Side,
+        signal: Signal,
+    ) -> Option<SessionId> {
+        let hot = self.table.hot.get_mut(slot as usize)?;
+        let flows = match signal {
+            Signal::None if side == Side::Inside || self.policy.inbound_refresh => State::Confirmed,
+            Signal::Tcp { flags, .. } if flags == TcpFlags::ACK && !self.policy.validate_rst => {
+                State::Established
+            }
+            Signal::None | Signal::Tcp { .. } => return None,
+        };
+        if !(hot.state == flows && hot.due > self.now && is(hot)) {
+            return None;
+        }
+        hot.due = self.fresh.of(hot);
+        let generation = hot.generation;
+        Some(SessionId { slot, generation })
+    }
+
     /// Ends a session whose time is over, though no timer has fired yet; `false` if it is no more.
     #[inline]
     pub(super) fn settle(&mut self, slot: u32) -> bool {
@@ -217,7 +274,6 @@ impl SnatPool {
     /// Moves a live session by one packet.
     #[inline]
     pub(super) fn advance(&mut self, slot: u32, side: Side, signal: Signal) {
-        let seen = self.seen;
         let Some(hot) = self.table.hot.get_mut(slot as usize) else {
             return;
         };
@@ -264,7 +320,7 @@ impl SnatPool {
         };
         if state == hot.state && state.class() == Class::Protected {
             if refresh {
-                hot.seen = seen;
+                hot.due = self.seen.plus(self.lifetimes.of(hot));
             }
         } else if state != hot.state || refresh {
             self.shift(slot, state, refresh);
@@ -281,19 +337,12 @@ impl SnatPool {
 /// The key of a packet from inside; `None` for one that cannot be.
 #[inline]
 pub(super) fn outbound_key(tuple: &Tuple) -> Option<OutboundKey> {
-    let family = tuple.family()?;
-    Some(OutboundKey::new(
-        tuple,
-        Kind::new(tuple.protocol, family, family),
-    ))
-}
-
-/// ICMP has one identifier; it stands for both ports inside and outside, so that a reply is found
-/// by it alone.
-fn peer_port(tuple: &Tuple) -> u16 {
-    match tuple.protocol {
-        Protocol::Tcp | Protocol::Udp => tuple.source.port,
-        Protocol::Icmp => 0,
+    // One key for each family: neither then pays for what they do not share.
+    let key = |family| OutboundKey::new(tuple, Kind::new(tuple.protocol, family, family));
+    match (tuple.source.address, tuple.destination.address) {
+        (IpAddr::V6(_), IpAddr::V6(_)) => Some(key(Family::Ipv6)),
+        (IpAddr::V4(_), IpAddr::V4(_)) => Some(key(Family::Ipv4)),
+        (IpAddr::V6(_), IpAddr::V4(_)) | (IpAddr::V4(_), IpAddr::V6(_)) => None,
     }
 }
 

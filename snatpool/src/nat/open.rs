@@ -9,18 +9,21 @@ use super::lookup::{fits, opens, outbound_key};
 use crate::binding::Binding;
 use crate::config::{Evict, Mapping, PoolId};
 use crate::event::Closed;
+use crate::key::peer_port;
 use crate::lifetime::State;
 use crate::record::{Hot, Kind, Octets};
 use crate::refused::Refused;
 use crate::session::SessionId;
+use crate::table::Hashes;
+use crate::time::Ticks;
 use crate::tuple::{Family, Protocol, Side, Signal, TransportAddress, Tuple};
 
 impl SnatPool {
     /// Opens a session for a packet from inside that has none.
     ///
-    /// `inside` is the packet's tuple as it is on the wire inside; `peer` is its destination as it
-    /// will be outside: the mapped IPv6 host for NAT46, the embedded IPv4 host for NAT64, the
-    /// same for NAT within a family. `next_hop` is the router on the way to it, if that is known
+    /// `inside` is the packet's tuple as it is on the wire inside; `peer` is the address it will go
+    /// to outside, at the same port: the mapped IPv6 host for NAT46, the embedded IPv4 host for
+    /// NAT64, the same for NAT within a family. `next_hop` is the router on the way to it, if that is known
     /// before the source address is.
     ///
     /// If the flow has a session after all, that one is moved on and returned.
@@ -33,7 +36,7 @@ impl SnatPool {
         now: Duration,
         pool: PoolId,
         inside: &Tuple,
-        peer: TransportAddress,
+        peer: IpAddr,
         next_hop: Option<IpAddr>,
         signal: Signal,
     ) -> Result<SessionId, Refused> {
@@ -43,8 +46,8 @@ impl SnatPool {
     }
 
     /// Opens a session for a packet from outside that [`Lookup::Admit`](crate::Lookup::Admit) let
-    /// in. `outside` is the packet's tuple as it is on the wire outside; `peer` is its source as
-    /// the client will see it.
+    /// in. `outside` is the packet's tuple as it is on the wire outside; `peer` is its source
+    /// address as the client will see it.
     ///
     /// # Errors
     ///
@@ -53,7 +56,7 @@ impl SnatPool {
         &mut self,
         now: Duration,
         outside: &Tuple,
-        peer: TransportAddress,
+        peer: IpAddr,
         signal: Signal,
     ) -> Result<SessionId, Refused> {
         self.clock(now);
@@ -65,7 +68,7 @@ impl SnatPool {
         &mut self,
         pool: PoolId,
         inside: &Tuple,
-        peer: TransportAddress,
+        peer: IpAddr,
         next_hop: Option<IpAddr>,
         signal: Signal,
     ) -> Result<SessionId, Refused> {
@@ -74,7 +77,8 @@ impl SnatPool {
             return Err(Refused::BadFlags);
         }
         let key = outbound_key(inside).ok_or(Refused::MixedFamilies)?;
-        if let Some(slot) = self.table.outbound(key.hash(&self.keys), &key)
+        let outbound = key.hash(&self.keys);
+        if let Some(slot) = self.table.outbound(outbound, &key)
             && self.settle(slot)
         {
             self.advance(slot, Side::Inside, signal);
@@ -84,8 +88,8 @@ impl SnatPool {
             return Err(Refused::NotOpening);
         }
         let mapping = self.pools.pool(pool).ok_or(Refused::UnknownPool)?.mapping;
-        self.refuse_hairpin(mapping, peer.address)?;
-        let (near, far) = (Family::of(inside.source.address), Family::of(peer.address));
+        self.refuse_hairpin(mapping, peer)?;
+        let (near, far) = (Family::of(inside.source.address), Family::of(peer));
         let kind = Kind::new(protocol, near, far);
         let owner = Octets::of(inside.source.address);
         let client = self
@@ -93,16 +97,13 @@ impl SnatPool {
             .find_or_add(&self.keys, self.now, pool, near, owner);
         let client = client.ok_or(Refused::Sessions)?;
 
-        let peer_port = match protocol {
-            Protocol::Tcp | Protocol::Udp => peer.port,
-            Protocol::Icmp => 0,
-        };
+        let peer_port = peer_port(protocol, inside.destination.port);
         let choice = Choice {
             pool,
             kind,
             client,
             port: inside.source.port,
-            peer: Octets::of(peer.address),
+            peer: Octets::of(peer),
             peer_port,
             next_hop,
         };
@@ -114,13 +115,10 @@ impl SnatPool {
             }
         };
         self.check_quota(client, binding.is_none())?;
-        let (address, port) = match binding.and_then(|slot| self.bindings.get(slot)) {
-            Some(&Binding { address, port, .. }) => {
-                if self.port_in_use(&choice, address, port) {
-                    return Err(Refused::Ambiguous);
-                }
-                (address, port)
-            }
+        let outside = match binding.and_then(|slot| self.bindings.get(slot)) {
+            Some(&Binding { address, port, .. }) => self
+                .free_to_peer(&choice, address, port)
+                .ok_or(Refused::Ambiguous)?,
             None => self.choose(&choice, mapping)?,
         };
         self.make_room()?;
@@ -129,27 +127,31 @@ impl SnatPool {
             target: Octets::of(inside.destination.address),
             peer: choice.peer,
             client_port: inside.source.port,
-            target_port: inside.destination.port,
             peer_port,
-            port,
-            address,
+            port: outside.port,
+            address: outside.address,
+            generation: 0,
             kind,
             state: match signal {
                 Signal::None => State::Unconfirmed,
                 Signal::Tcp { .. } => State::InInit,
             },
-            seen: self.seen,
+            due: Ticks::ZERO,
         };
         if protocol == Protocol::Tcp && self.syns.answer(self.inbound_tuple(&hot).as_ref()) {
             hot.state = State::Established;
         }
-        self.insert(hot, client, mapping)
+        let hashes = Hashes {
+            outbound,
+            inbound: outside.hash,
+        };
+        self.insert(hot, hashes, client, mapping)
     }
 
     fn try_accept(
         &mut self,
         outside: &Tuple,
-        peer: TransportAddress,
+        peer: IpAddr,
         signal: Signal,
     ) -> Result<SessionId, Refused> {
         let protocol = outside.protocol;
@@ -159,22 +161,23 @@ impl SnatPool {
         if !opens(signal) {
             return Err(Refused::NotOpening);
         }
-        let Ok(key) = self.inbound_key(outside) else {
+        let Some(key) = self.inbound_key(outside) else {
             return Err(Refused::MixedFamilies);
         };
-        if let Some(slot) = self.table.inbound(key.hash(&self.keys), &key)
+        let inbound = key.hash(&self.keys);
+        if let Some(slot) = self.table.inbound(inbound, &key)
             && self.settle(slot)
         {
             self.advance(slot, Side::Outside, signal);
             return Ok(self.table.id(slot));
         }
-        let entry = self.pools.address(key.address).ok_or(Refused::Filtered)?;
+        let entry = self.pools.address(key.address()).ok_or(Refused::Filtered)?;
         let (filter, most) = (entry.filter, entry.inbound_sessions);
         let binding = self
             .bindings
-            .outside(&self.keys, protocol, key.address, key.port)
+            .outside(&self.keys, protocol, key.address(), key.port())
             .ok_or(Refused::Filtered)?;
-        let inside_source = self.admits(binding, key.peer, filter, most)?;
+        let inside_source = self.admits(binding, key.peer(), filter, most)?;
         let Some(&Binding {
             client: owner,
             kind,
@@ -184,25 +187,24 @@ impl SnatPool {
         else {
             return Err(Refused::Filtered);
         };
-        if Family::of(peer.address) != kind.inside() {
+        if Family::of(peer) != kind.inside() {
             return Err(Refused::MixedFamilies);
         }
         let client = self.clients.find(&self.keys, pool, kind.inside(), owner);
         let client = client.ok_or(Refused::Filtered)?;
         let target_port = match protocol {
-            Protocol::Tcp | Protocol::Udp => peer.port,
+            Protocol::Tcp | Protocol::Udp => outside.source.port,
             Protocol::Icmp => inside_source.port,
         };
-        let target = TransportAddress::new(peer.address, target_port);
+        let target = TransportAddress::new(peer, target_port);
         let inside = Tuple {
             protocol,
             source: inside_source,
             destination: target,
         };
         let inside_key = outbound_key(&inside).ok_or(Refused::MixedFamilies)?;
-        if let Some(slot) = self
-            .table
-            .outbound(inside_key.hash(&self.keys), &inside_key)
+        let outbound = inside_key.hash(&self.keys);
+        if let Some(slot) = self.table.outbound(outbound, &inside_key)
             && self.settle(slot)
         {
             return Err(Refused::Ambiguous);
@@ -213,21 +215,22 @@ impl SnatPool {
         kind.set_from_outside();
         let hot = Hot {
             client: owner,
-            target: Octets::of(peer.address),
-            peer: key.peer,
+            target: Octets::of(peer),
+            peer: key.peer(),
             client_port: inside_source.port,
-            target_port,
-            peer_port: key.peer_port,
-            port: key.port,
-            address: key.address,
+            peer_port: key.peer_port(),
+            port: key.port(),
+            address: key.address(),
+            generation: 0,
             kind,
             state: match signal {
                 Signal::None => State::Unconfirmed,
                 Signal::Tcp { .. } => State::OutInit,
             },
-            seen: self.seen,
+            due: Ticks::ZERO,
         };
-        self.insert(hot, client, Mapping::EndpointIndependent)
+        let hashes = Hashes { outbound, inbound };
+        self.insert(hot, hashes, client, Mapping::EndpointIndependent)
     }
 
     /// RFC 4787 REQ-9 needs bindings that do not name the peer.
@@ -282,17 +285,19 @@ impl SnatPool {
     pub(super) fn insert(
         &mut self,
         mut hot: Hot,
+        hashes: Hashes,
         client: u32,
         mapping: Mapping,
     ) -> Result<SessionId, Refused> {
         hot.kind.set_opened(true);
+        hot.due = self.seen.plus(self.lifetimes.of(&hot));
         let Some(owner) = self.clients.get(client) else {
             return Err(Refused::Sessions);
         };
         let pool = owner.pool;
         let slot = self
             .table
-            .insert(&self.keys, hot, client)
+            .insert(hashes, hot, client)
             .ok_or(Refused::Sessions)?;
         let new_port = self.claim_port(&hot, pool, mapping);
         self.clients.open(self.now, client, new_port);

@@ -40,7 +40,14 @@ const fn at(seconds: u64) -> Duration {
 /// Opens the flow and returns the session and its tuple outside.
 fn open(nat: &mut SnatPool, now: Duration, inside: &Tuple) -> (SessionId, Tuple) {
     let id = nat
-        .bind(now, PODS, inside, inside.destination, None, Signal::None)
+        .bind(
+            now,
+            PODS,
+            inside,
+            inside.destination.address,
+            None,
+            Signal::None,
+        )
         .unwrap();
     (id, nat.session(id).unwrap().outside)
 }
@@ -110,7 +117,7 @@ fn rfc5382_5_a_segment_without_a_session_that_is_no_syn_is_refused() {
         flags: TcpFlags::ACK,
         sequence: 1,
     };
-    let bound = nat.bind(at(0), PODS, &flow, flow.destination, None, ack);
+    let bound = nat.bind(at(0), PODS, &flow, flow.destination.address, None, ack);
     assert_eq!(bound, Err(Refused::NotOpening));
 }
 
@@ -131,7 +138,7 @@ fn rfc5382_req5_an_established_connection_may_be_idle_for_two_hours_and_four_min
         sequence: 9,
     };
     let id = nat
-        .bind(at(0), PODS, &flow, flow.destination, None, syn)
+        .bind(at(0), PODS, &flow, flow.destination.address, None, syn)
         .unwrap();
     let back = nat.session(id).unwrap().outside.reversed();
     assert_eq!(nat.inbound(at(0), &back, syn_ack), Lookup::Session(id));
@@ -145,7 +152,7 @@ fn rfc5382_req5_an_established_connection_may_be_idle_for_two_hours_and_four_min
 fn a_family_that_the_pool_lacks_is_refused() {
     let mut nat = pool(16);
     let flow = udp(client(1, 5000), peer(1, 80));
-    let host = TransportAddress::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 80);
+    let host = IpAddr::V6(Ipv6Addr::LOCALHOST);
     let bound = nat.bind(at(0), PODS, &flow, host, None, Signal::None);
     assert_eq!(bound, Err(Refused::NoAddress(crate::Family::Ipv6)));
 }

@@ -88,7 +88,7 @@ impl SnatPool {
         if self.policy.probe && idle {
             // RFC 6146 §3.5.2.2, ESTABLISHED: the timer leads to TRANS, and a probe is sent.
             hot.state = State::Transitory;
-            hot.seen = due;
+            hot.due = due.plus(self.lifetimes.of(hot));
             if self.due(slot).is_some_and(|due| due > self.now) {
                 self.rearm(slot);
                 if self.probes.len() < self.probes.capacity() {
@@ -103,12 +103,14 @@ impl SnatPool {
 
     /// Puts a live session into `state`.
     pub(super) fn shift(&mut self, slot: u32, state: State, refresh: bool) {
-        let seen = self.seen;
         if let Some(hot) = self.table.hot.get_mut(slot as usize) {
+            let seen = if refresh {
+                self.seen
+            } else {
+                hot.due.minus(self.lifetimes.of(hot))
+            };
             hot.state = state;
-            if refresh {
-                hot.seen = seen;
-            }
+            hot.due = seen.plus(self.lifetimes.of(hot));
         }
         self.rearm(slot);
     }
