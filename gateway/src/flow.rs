@@ -485,11 +485,11 @@ impl Gateway {
         match event {
             snatpool::Event::Opened {
                 session,
+                pool,
                 inside,
                 outside,
             } => {
-                let pool = self.snat.session(session).map(|session| session.pool);
-                if pool == Some(OWN) {
+                if pool == OWN {
                     return;
                 }
                 if let Some(address) = self.mapped(&inside) {
@@ -504,12 +504,13 @@ impl Gateway {
             }
             snatpool::Event::Closed {
                 session,
+                pool,
                 why,
                 inside,
                 outside,
             } => {
                 self.recipes.clear(session);
-                if self.is_own(&inside) {
+                if pool == OWN {
                     return;
                 }
                 if let Some(address) = self.mapped(&inside) {
@@ -539,13 +540,6 @@ impl Gateway {
             // Probes are not asked for, and nothing drains addresses yet.
             _ => {}
         }
-    }
-
-    /// A flow of the gateway's own.
-    fn is_own(&self, inside: &Tuple) -> bool {
-        self.classifier
-            .external_self_ips
-            .contains(&inside.source.address)
     }
 
     /// The mapped address that a flow goes to.

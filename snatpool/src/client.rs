@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::block::Blocks;
 use crate::config::{ClientLimits, PoolId};
 use crate::hash::{Keys, Purpose, home};
 use crate::lines::Lines;
@@ -17,6 +18,7 @@ use crate::tuple::Family;
 #[derive(Debug)]
 pub(crate) struct Clients {
     records: Vec<Client>,
+    pub(crate) blocks: Blocks,
     index: Lines,
     bound: usize,
     limits: ClientLimits,
@@ -42,6 +44,8 @@ pub(crate) struct Client {
     pub(crate) ports: u32,
     /// Its sessions that eviction may take, as a list through [`Own`](crate::own::Own).
     pub(crate) evictable: u32,
+    /// Its port blocks, as a list.
+    pub(crate) blocks: u32,
     /// The second that `opened` counts.
     second: u32,
     opened: u16,
@@ -50,9 +54,13 @@ pub(crate) struct Client {
     prev: u32,
 }
 
+/// How many idle clients a search for a block may look at.
+const LOOKED_AT: usize = 24;
+
 impl Clients {
-    pub(crate) fn new(bound: usize, limits: ClientLimits) -> Self {
+    pub(crate) fn new(bound: usize, limits: ClientLimits, blocks: Blocks) -> Self {
         Self {
+            blocks,
             records: Vec::with_capacity(bound),
             index: Lines::new(bound),
             bound,
@@ -158,9 +166,12 @@ impl Clients {
     fn forget(&mut self, keys: &Keys, slot: u32) {
         self.end_idle(slot);
         let vacant = self.vacant;
-        let Some(client) = self.get_mut(slot) else {
+        let Some(client) = self.records.get_mut(slot as usize) else {
             return;
         };
+        while client.blocks != NONE {
+            self.blocks.close(client.blocks, &mut client.blocks);
+        }
         client.next = vacant;
         let hash = hash(keys, client.pool, client.family, client.address);
         self.vacant = slot;
@@ -221,6 +232,87 @@ impl Clients {
         }
     }
 
+    /// A block of ports of this address for a client: an unused one, or one of a client that is
+    /// idle, which is forgotten.
+    pub(crate) fn grant_block(&mut self, keys: &Keys, slot: u32, address: u16) -> Option<u32> {
+        if let Some(number) = self.grant_unused(slot, address) {
+            return Some(number);
+        }
+        let mut idle = self.idle_head;
+        for _ in 0..LOOKED_AT {
+            touch(1);
+            let client = self.get(idle)?;
+            let next = client.next;
+            let block = self.blocks.get(client.blocks);
+            if idle != slot && block.is_some_and(|block| block.address == address) {
+                self.forget(keys, idle);
+                return self.grant_unused(slot, address);
+            }
+            idle = next;
+        }
+        None
+    }
+
+    fn grant_unused(&mut self, slot: u32, address: u16) -> Option<u32> {
+        let client = self.records.get_mut(slot as usize)?;
+        let owner = (client.pool, client.address.to_address(client.family));
+        self.blocks.grant(address, owner, &mut client.blocks)
+    }
+
+    /// Whether a client has as many sessions or ports as it may have.
+    pub(crate) fn over_share(&self, slot: u32) -> bool {
+        let Some(client) = self.get(slot) else {
+            return true;
+        };
+        let full = |limit: Option<u32>, count| limit.is_some_and(|most| count >= most);
+        full(self.limits.sessions, client.sessions) || full(self.limits.ports, client.ports)
+    }
+
+    /// Gives a client the block that a port is in; `false` if another has it, or it is in none
+    /// though its address is cut into blocks.
+    pub(crate) fn claim_block(&mut self, slot: u32, address: u16, port: u16) -> bool {
+        let Some(most) = self.blocks.per_client(address) else {
+            return true;
+        };
+        let Some(number) = self.blocks.of_port(address, port) else {
+            return false;
+        };
+        let Some(client) = self.records.get_mut(slot as usize) else {
+            return false;
+        };
+        let owner = (client.pool, client.address.to_address(client.family));
+        if self.blocks.is_of(number, owner) {
+            return true;
+        }
+        self.blocks.count_of(address, client.blocks) < most
+            && self.blocks.grant_this(number, owner, &mut client.blocks)
+    }
+
+    /// A session of this client has a port.
+    pub(crate) fn enter_block(&mut self, address: u16, port: u16) {
+        if let Some(number) = self.blocks.of_port(address, port) {
+            self.blocks.enter(number);
+        }
+    }
+
+    /// It gave it back. The client's last block stays.
+    pub(crate) fn leave_block(&mut self, slot: u32, address: u16, port: u16) {
+        let Some(number) = self.blocks.of_port(address, port) else {
+            return;
+        };
+        let empty = self.blocks.leave(number);
+        let Some(client) = self.records.get_mut(slot as usize) else {
+            return;
+        };
+        let only = self
+            .blocks
+            .get(client.blocks)
+            .is_none_or(|first| first.next == NONE);
+        if empty && !only {
+            self.blocks.close(number, &mut client.blocks);
+        }
+    }
+
     fn set_idle(&mut self, now: Ticks, slot: u32) {
         let tail = self.idle_tail;
         if let Some(client) = self.get_mut(slot) {
@@ -260,6 +352,7 @@ impl Client {
         sessions: 0,
         ports: 0,
         evictable: NONE,
+        blocks: NONE,
         second: 0,
         opened: 0,
         idle_at: Ticks::ZERO,

@@ -45,6 +45,10 @@ pub struct Config {
     /// Least time between two [`Event::Exhausted`](crate::Event::Exhausted) for one address and
     /// peer.
     pub notice_interval: Duration,
+    /// How many peers are counted for
+    /// [`SnatPool::top_destinations`](crate::SnatPool::top_destinations); 0 for none. 1,024 find every
+    /// peer that has a thousandth of all sessions.
+    pub top_destinations: u16,
 }
 
 impl Config {
@@ -67,6 +71,7 @@ impl Config {
             validate_rst: false,
             inbound_refresh: true,
             notice_interval: Duration::from_secs(60),
+            top_destinations: 0,
         }
     }
 }
@@ -74,7 +79,7 @@ impl Config {
 /// One set of outside addresses and how flows use it.
 ///
 /// An address may be in several pools (the same port is then never given twice), as long as they
-/// agree on `ports`, `mapping`, `filter` and `rest`.
+/// agree on `ports`, `mapping`, `filter`, `rest` and `blocks`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PoolConfig {
@@ -103,6 +108,8 @@ pub struct PoolConfig {
     pub rest: Duration,
     /// How many sessions peers may open through one endpoint-independent binding.
     pub inbound_sessions: u16,
+    /// Give each client ports from ranges of its own, told by one event each.
+    pub blocks: Option<PortBlocks>,
 }
 
 impl PoolConfig {
@@ -120,8 +127,24 @@ impl PoolConfig {
             spill: false,
             rest: Duration::from_secs(120),
             inbound_sessions: 256,
+            blocks: None,
         }
     }
+}
+
+/// Port blocks (RFC 7422's purpose, on demand): a log of blocks says who had a port, in a few lines
+/// a client and day instead of one a session (RFC 6888 REQ-14).
+///
+/// A client gets its first block with its first session, and another one when those it has are
+/// full. A block ends with its last session, but for the last one of a client, which it keeps as
+/// long as its address ([`Config::pairing_grace`]). ICMP identifiers come from the blocks too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortBlocks {
+    /// Ports in a block: 1 to all of an address. What remains of [`PoolConfig::ports`] behind the
+    /// last whole block is not used.
+    pub size: u16,
+    /// Blocks that a client may have of one address, at least 1 (RFC 6888 REQ-4).
+    pub per_client: u16,
 }
 
 /// Which pool of a [`Config`] a flow draws from: the index into [`Config::pools`].
@@ -216,7 +239,19 @@ pub enum ConfigError {
         /// The address.
         address: IpAddr,
     },
-    /// Two pools share an address but differ in `ports`, `mapping`, `filter` or `rest`.
+    /// Not one block fits into the range of ports, or a client may have none.
+    #[error("pool {pool}: {per_client} blocks of {size} ports each for a client of {ports} ports")]
+    Blocks {
+        /// Index of the pool.
+        pool: u8,
+        /// Ports in a block.
+        size: u16,
+        /// Blocks of a client.
+        per_client: u16,
+        /// Ports of an address.
+        ports: u32,
+    },
+    /// Two pools share an address but differ in `ports`, `mapping`, `filter`, `rest` or `blocks`.
     #[error("{address} is in pools {first} and {second}, which use it differently")]
     SharedAddress {
         /// The address.

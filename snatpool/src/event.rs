@@ -3,7 +3,9 @@
 use core::fmt;
 use core::net::IpAddr;
 
+use crate::config::PoolId;
 use crate::fragment::Ticket;
+use crate::refused::Refused;
 use crate::session::SessionId;
 use crate::syn::SynTicket;
 use crate::tuple::{Family, Protocol, TransportAddress, Tuple};
@@ -19,6 +21,8 @@ pub enum Event {
     Opened {
         /// Its id.
         session: SessionId,
+        /// The pool that it draws from.
+        pool: PoolId,
         /// Source: the client. Destination: the peer as the client sees it.
         inside: Tuple,
         /// Source: the SNAT transport address. Destination: the peer.
@@ -28,6 +32,8 @@ pub enum Event {
     Closed {
         /// Its id.
         session: SessionId,
+        /// As in `Opened`.
+        pool: PoolId,
         /// What ended it.
         why: Closed,
         /// As in `Opened`.
@@ -48,6 +54,23 @@ pub enum Event {
     /// A flow found no port; at most one per address, peer and
     /// [`notice_interval`](crate::Config::notice_interval).
     Exhausted(Exhausted),
+    /// A flow found no address: the pool has none of this family, or all are being drained. Limited
+    /// as `Exhausted` is.
+    NoAddress {
+        /// The pool.
+        pool: PoolId,
+        /// The family that the flow needed.
+        family: Family,
+    },
+    /// A client reached one of its limits (RFC 6888 REQ-4). Limited as `Exhausted` is.
+    QuotaExceeded {
+        /// The pool.
+        pool: PoolId,
+        /// The inside address.
+        client: IpAddr,
+        /// Which limit.
+        why: Refused,
+    },
     /// A held fragment may go: translate it as a packet of `session`.
     Release {
         /// What [`FragmentVerdict::Hold`](crate::FragmentVerdict::Hold) gave.
@@ -73,11 +96,56 @@ pub enum Event {
         /// What [`Lookup::Hold`](crate::Lookup::Hold) gave.
         ticket: SynTicket,
     },
+    /// A client got a range of ports of an outside address: no other has one of them until its
+    /// end.
+    BlockOpened(PortBlock),
+    /// A client gave such a range back. Comes after the [`Closed`](Self::Closed) of every session
+    /// in it, where events are taken as they should be.
+    BlockClosed(PortBlock),
     /// The last session of an address that is being drained ended.
     Drained {
         /// The address.
         address: IpAddr,
     },
+}
+
+impl Event {
+    /// The value of *natEvent* (information element 230) for a log in the terms of RFC 8158 §4.3;
+    /// `None` for what that RFC has no number for. A session within IPv6, or from IPv4 to IPv6,
+    /// goes by the number for NAT44, with elements for IPv6 addresses: those have none of their own.
+    ///
+    /// What else a record of RFC 6888 §4 needs stands in the event: protocol, inside and outside
+    /// transport addresses or the block, the pool (*natPoolId*, 283). RFC 6888 REQ-12 wants no
+    /// destination in it. The moment (*observationTimeMilliseconds*, 323) is the caller's.
+    #[must_use]
+    pub fn nat_event(&self) -> Option<u8> {
+        let of_session = |inside: &Tuple, outside: &Tuple, nat44: u8, nat64: u8| {
+            let families = (inside.family(), outside.family());
+            match families {
+                (Some(Family::Ipv6), Some(Family::Ipv4)) => nat64,
+                _ => nat44,
+            }
+        };
+        Some(match self {
+            Self::Opened {
+                inside, outside, ..
+            } => of_session(inside, outside, 4, 6),
+            Self::Closed {
+                inside, outside, ..
+            } => of_session(inside, outside, 5, 7),
+            Self::NoAddress { .. } => 3,
+            Self::Exhausted(_) => 12,
+            Self::QuotaExceeded { .. } => 13,
+            Self::BlockOpened(_) => 16,
+            Self::BlockClosed(_) => 17,
+            Self::Probe { .. }
+            | Self::Release { .. }
+            | Self::Expire { .. }
+            | Self::SynUnanswered { .. }
+            | Self::SynDropped { .. }
+            | Self::Drained { .. } => return None,
+        })
+    }
 }
 
 /// What ended a session.
@@ -109,6 +177,21 @@ impl Closed {
         Self::EvictedForPort,
         Self::Ordered,
     ];
+}
+
+/// A range of ports that is one client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortBlock {
+    /// The pool that the client drew from.
+    pub pool: PoolId,
+    /// The inside address.
+    pub client: IpAddr,
+    /// The outside address.
+    pub address: IpAddr,
+    /// The first port, and the first ICMP identifier.
+    pub first: u16,
+    /// The last one.
+    pub last: u16,
 }
 
 /// No port of `address` was left for a flow to `peer`.

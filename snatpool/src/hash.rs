@@ -20,6 +20,7 @@ pub(crate) enum Purpose {
     Fragment,
     FragmentSource,
     Notice,
+    Top,
 }
 
 /// SipHash-1-3 under the caller's seed.

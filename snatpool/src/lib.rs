@@ -20,6 +20,7 @@ mod tuple;
 // The whole, then its parts in the order in which a first packet meets them.
 mod nat;
 
+mod block;
 mod client;
 mod numbers;
 mod pool;
@@ -35,6 +36,7 @@ mod fragment;
 mod notice;
 mod stats;
 mod syn;
+mod top;
 
 // What they are made of.
 mod table;
@@ -44,6 +46,8 @@ mod lines;
 mod record;
 mod tags;
 
+mod portable;
+
 mod bits;
 mod hash;
 mod meter;
@@ -51,12 +55,15 @@ mod queue;
 mod time;
 mod wheel;
 
-pub use config::{ClientLimits, Config, ConfigError, Evict, Filter, Mapping, PoolConfig, PoolId};
-pub use event::{Closed, Event, Exhausted};
+pub use config::{
+    ClientLimits, Config, ConfigError, Evict, Filter, Mapping, PoolConfig, PoolId, PortBlocks,
+};
+pub use event::{Closed, Event, Exhausted, PortBlock};
 pub use fragment::{FragmentKey, FragmentRefused, FragmentVerdict, Piece, Ticket};
 pub use lifetime::{BelowFloor, State, Timeouts, Timer};
-pub use nat::{AddressStats, Lookup, SnatPool, Stats};
+pub use nat::{AddressStats, ExportCursor, ImportError, Imported, Lookup, SnatPool, Stats};
 pub use refused::Refused;
 pub use session::{Session, SessionId};
 pub use syn::SynTicket;
+pub use top::Destination;
 pub use tuple::{Family, Protocol, Side, Signal, TcpFlags, TransportAddress, Tuple};

@@ -1,11 +1,14 @@
 //! The table of sessions: everything else in this crate serves it.
 
 mod batch;
+mod blocks;
 mod choice;
 mod close;
 mod drain;
 mod evict;
+mod export;
 mod fragments;
+mod import;
 mod lookup;
 mod open;
 mod poll;
@@ -21,14 +24,15 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use crate::binding::Bindings;
+use crate::block::Blocks;
 use crate::client::Clients;
-use crate::config::{Config, ConfigError, Evict, Filter, Mapping};
+use crate::config::{Config, ConfigError, Evict, Filter, Mapping, PoolId};
 use crate::fragment::Fragments;
 use crate::hash::Keys;
 use crate::lifetime::{Deadlines, Lifetimes, Timer};
 use crate::notice::Notices;
 use crate::own::Own;
-use crate::pool::Pools;
+use crate::pool::{Address, Pools};
 use crate::portset::{PortSets, SetKey};
 use crate::queue::Queue;
 use crate::session::{Session, SessionId};
@@ -36,9 +40,12 @@ use crate::stats::Counters;
 use crate::syn::Syns;
 use crate::table::Table;
 use crate::time::{TICK, Ticks};
+use crate::top::Top;
 use crate::tuple::{Protocol, TransportAddress, Tuple};
 use crate::wheel::Wheel;
 
+pub use export::ExportCursor;
+pub use import::{ImportError, Imported};
 pub use lookup::Lookup;
 pub use stats::{AddressStats, Stats};
 
@@ -66,6 +73,7 @@ pub struct SnatPool {
     lifetimes: Lifetimes,
     policy: Policy,
     counters: Counters,
+    top: Top,
     /// The latest `now` seen, but for later ones within the same tick.
     latest: Duration,
     /// From which nanosecond of its second on the rest is wrong.
@@ -117,9 +125,13 @@ impl SnatPool {
         let table = Table::new(sessions as usize + SPARE);
         let (own_sets, independent) = sets_of_addresses(&pools);
         let limits = config.per_client;
+        let cut = |entry: &Address| config.pools.get(usize::from(entry.pool.0));
+        let blocks = Blocks::new(pools.addresses().filter_map(|(_, entry)| {
+            cut(entry).map(|pool| (entry.address, &pool.ports, pool.blocks))
+        }));
         Ok(Self {
             wheel: Wheel::new(lifetimes.longest().second_after()),
-            clients: Clients::new(sessions as usize, limits),
+            clients: Clients::new(sessions as usize, limits, blocks),
             own: Own::new(if limits.any() { table.slots() } else { 0 }),
             bindings: Bindings::new(if independent { sessions as usize } else { 0 }),
             sets: PortSets::new(&keys, sessions as usize / SESSIONS_PER_SET + 2, &own_sets),
@@ -145,6 +157,7 @@ impl SnatPool {
                 inbound_refresh: config.inbound_refresh,
             },
             counters: Counters::default(),
+            top: Top::new(usize::from(config.top_destinations)),
             latest: Duration::ZERO,
             stale_at: 0,
             now: Ticks::ZERO,
@@ -176,10 +189,9 @@ impl SnatPool {
     #[must_use]
     pub fn session(&self, id: SessionId) -> Option<Session> {
         let hot = self.table.live(id)?;
-        let cold = self.table.cold.get(id.slot as usize)?;
         Some(Session {
             id,
-            pool: self.clients.get(cold.client)?.pool,
+            pool: self.pool_of(id.slot)?,
             inside: hot.inside(),
             outside: self.outside(id.slot)?,
             state: hot.state,
@@ -187,6 +199,11 @@ impl SnatPool {
             pinned: hot.kind.pinned(),
             from_outside: hot.kind.is_from_outside(),
         })
+    }
+
+    /// The pool that a session draws from.
+    fn pool_of(&self, slot: u32) -> Option<PoolId> {
+        self.table.cold.get(slot as usize).map(|cold| cold.pool)
     }
 
     /// The outside pair of a session.

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::config::{ConfigError, Filter, Mapping, PoolConfig, PoolId};
+use crate::config::{ConfigError, Filter, Mapping, PoolConfig, PoolId, PortBlocks};
 use crate::meter::touch;
 use crate::numbers::Numbers;
 use crate::port::Ports;
@@ -63,6 +63,17 @@ struct Members {
 
 /// How many addresses one choice compares.
 const COMPARED: usize = 64;
+
+impl Pool {
+    /// Whether an address is one of this pool's.
+    pub(crate) fn has(&self, family: Family, number: u16) -> bool {
+        let members = match family {
+            Family::Ipv4 => &self.ipv4,
+            Family::Ipv6 => &self.ipv6,
+        };
+        members.addresses.contains(&number)
+    }
+}
 
 impl Pools {
     pub(crate) fn new(configs: &[PoolConfig]) -> Result<Self, ConfigError> {
@@ -192,6 +203,16 @@ fn add(
         first: *config.ports.start(),
         last: *config.ports.end(),
     })?;
+    if let Some(PortBlocks { size, per_client }) = config.blocks
+        && (size == 0 || per_client == 0 || u32::from(size) > ports.count())
+    {
+        return Err(ConfigError::Blocks {
+            pool,
+            size,
+            per_client,
+            ports: ports.count(),
+        });
+    }
     if address.is_unspecified() || address.is_loopback() || address.is_multicast() {
         return Err(ConfigError::Address { pool, address });
     }
@@ -238,4 +259,5 @@ fn uses_alike(one: &PoolConfig, other: &PoolConfig) -> bool {
         && one.mapping == other.mapping
         && one.filter == other.filter
         && one.rest == other.rest
+        && one.blocks == other.blocks
 }

@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::config::PoolId;
 use crate::lifetime::State;
 use crate::time::Ticks;
 use crate::tuple::{Family, Protocol, TransportAddress, Tuple};
@@ -93,9 +94,11 @@ pub(crate) struct Cold {
     /// Sequence numbers noted at the last FIN of either side; 0 for none.
     pub(crate) sequence_in: u32,
     pub(crate) sequence_out: u32,
+    /// Its client's, who may be forgotten before the end was told.
+    pub(crate) pool: PoolId,
 }
 
-const _: () = assert!(size_of::<Cold>() == 36);
+const _: () = assert!(size_of::<Cold>() == 40);
 
 impl Cold {
     pub(crate) const EMPTY: Self = Self {
@@ -108,6 +111,7 @@ impl Cold {
         inbound_home: 0,
         sequence_in: 0,
         sequence_out: 0,
+        pool: PoolId(0),
     };
 }
 

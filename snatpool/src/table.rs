@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 
+use crate::config::PoolId;
 use crate::hash::home;
 use crate::key::{InboundKey, OutboundKey};
 use crate::lines::Lines;
@@ -74,7 +75,13 @@ impl Table {
 
     /// Adds a session that neither index has, under the hashes of its two keys. `None` only when
     /// every slot is taken.
-    pub(crate) fn insert(&mut self, hashes: Hashes, hot: Hot, client: u32) -> Option<u32> {
+    pub(crate) fn insert(
+        &mut self,
+        hashes: Hashes,
+        hot: Hot,
+        client: u32,
+        pool: PoolId,
+    ) -> Option<u32> {
         let slot = self.tags.insert(hashes.outbound)?;
         self.lines.insert(hashes.inbound, slot);
         if let Some(place) = self.hot.get_mut(slot as usize) {
@@ -84,6 +91,7 @@ impl Table {
         if let Some(place) = self.cold.get_mut(slot as usize) {
             *place = Cold {
                 client,
+                pool,
                 outbound_home: home(hashes.outbound),
                 inbound_home: home(hashes.inbound),
                 ..Cold::EMPTY

@@ -8,6 +8,7 @@ use crate::config::{Evict, Mapping, PoolId};
 use crate::event::{Closed, Exhausted};
 use crate::hash::Purpose;
 use crate::key::InboundKey;
+use crate::notice::Notice;
 use crate::port::Ports;
 use crate::portset::SetKey;
 use crate::record::{Hot, Kind, Octets};
@@ -41,7 +42,7 @@ impl Choice {
         InboundKey::new(address, port, self.peer, self.peer_port, self.kind)
     }
 
-    const fn set_key(&self, address: u16, mapping: Mapping) -> SetKey {
+    pub(super) const fn set_key(&self, address: u16, mapping: Mapping) -> SetKey {
         SetKey {
             address,
             protocol: self.kind.protocol(),
@@ -84,6 +85,11 @@ impl SnatPool {
                 fresh
             }
         };
+        if let Some(most) = self.clients.blocks.per_client(address) {
+            return self
+                .find_in_blocks(choice, address, mapping, most)
+                .inspect_err(|why| self.tell_refused(*why, choice, address));
+        }
         if let Some(outside) = self.find_port(choice, address, mapping) {
             return Ok(outside);
         }
@@ -207,7 +213,7 @@ impl SnatPool {
     }
 
     /// The same, if a new binding may have it.
-    fn free_to_bind(
+    pub(super) fn free_to_bind(
         &self,
         choice: &Choice,
         address: u16,
@@ -227,7 +233,13 @@ impl SnatPool {
             .flatten()
     }
 
-    fn port_rests(&mut self, key: &SetKey, ports: &Ports, port: u16, rest: Ticks) -> bool {
+    pub(super) fn port_rests(
+        &mut self,
+        key: &SetKey,
+        ports: &Ports,
+        port: u16,
+        rest: Ticks,
+    ) -> bool {
         rest > Ticks::ZERO
             && self
                 .sets
@@ -339,16 +351,22 @@ impl SnatPool {
         true
     }
 
+    fn tell_refused(&mut self, why: Refused, choice: &Choice, address: u16) {
+        if why == Refused::PortsExhausted {
+            self.tell_exhausted(choice, address);
+        }
+    }
+
     fn tell_exhausted(&mut self, choice: &Choice, address: u16) {
         let Some(entry) = self.pools.address(address) else {
             return;
         };
         let peer = choice.peer.to_address(choice.kind.outside());
-        let notice = Exhausted {
+        let notice = Notice::Ports(Exhausted {
             address: entry.address,
             peer: TransportAddress::new(peer, choice.peer_port),
             protocol: choice.kind.protocol(),
-        };
+        });
         self.notices.tell(&self.keys, self.now, notice);
     }
 }

@@ -6,6 +6,7 @@ use super::SnatPool;
 use crate::event::Closed;
 use crate::lifetime::Class;
 use crate::queue::Queue;
+use crate::record::Hot;
 use crate::session::SessionId;
 
 impl SnatPool {
@@ -104,11 +105,12 @@ impl SnatPool {
 
     /// Gives up the port of an ended session.
     fn release(&mut self, slot: u32) {
-        let Some(address) = self.table.hot.get(slot as usize).map(|hot| hot.address) else {
+        let Some(Hot { address, port, .. }) = self.table.hot.get(slot as usize).copied() else {
             return;
         };
         let free = self.release_port(slot);
         if let Some(cold) = self.table.cold.get(slot as usize) {
+            self.clients.leave_block(cold.client, address, port);
             self.clients.close(self.now, cold.client, free);
         }
         self.holding = self.holding.saturating_sub(1);

@@ -11,6 +11,7 @@ use crate::config::{Evict, Mapping, PoolId};
 use crate::event::Closed;
 use crate::key::peer_port;
 use crate::lifetime::State;
+use crate::notice::Notice;
 use crate::record::{Hot, Kind, Octets};
 use crate::refused::Refused;
 use crate::session::SessionId;
@@ -42,7 +43,10 @@ impl SnatPool {
     ) -> Result<SessionId, Refused> {
         self.clock(now);
         let result = self.try_bind(pool, inside, peer, next_hop, signal);
-        result.inspect_err(|why| self.counters.refused(*why))
+        result.inspect_err(|why| {
+            self.counters.refused(*why);
+            self.tell(*why, pool, inside.source.address);
+        })
     }
 
     /// Opens a session for a packet from outside that [`Lookup::Admit`](crate::Lookup::Admit) let
@@ -62,6 +66,18 @@ impl SnatPool {
         self.clock(now);
         let result = self.try_accept(outside, peer, signal);
         result.inspect_err(|why| self.counters.refused(*why))
+    }
+
+    /// Tells of a refusal that operators can do something about.
+    fn tell(&mut self, why: Refused, pool: PoolId, client: IpAddr) {
+        let notice = match why {
+            Refused::NoAddress(family) => Notice::Addresses { pool, family },
+            Refused::QuotaSessions | Refused::QuotaPorts | Refused::QuotaRate => {
+                Notice::Quota { pool, client, why }
+            }
+            _ => return,
+        };
+        self.notices.tell(&self.keys, self.now, notice);
     }
 
     fn try_bind(
@@ -297,9 +313,10 @@ impl SnatPool {
         let pool = owner.pool;
         let slot = self
             .table
-            .insert(hashes, hot, client)
+            .insert(hashes, hot, client, pool)
             .ok_or(Refused::Sessions)?;
         let new_port = self.claim_port(&hot, pool, mapping);
+        self.clients.enter_block(hot.address, hot.port);
         self.clients.open(self.now, client, new_port);
         if let Some(entry) = self.pools.address_mut(hot.address) {
             entry.sessions += 1;
@@ -308,6 +325,7 @@ impl SnatPool {
         self.holding += 1;
         self.taken += 1;
         self.counters.opened();
+        self.top.count(&self.keys, &hot);
         self.rearm(slot);
         self.queue.push(&mut self.table.cold, slot);
         Ok(self.table.id(slot))

@@ -16,7 +16,8 @@ impl SnatPool {
                     .pop_front()
                     .map(|address| Event::Drained { address })
             })
-            .or_else(|| self.notices.poll().map(Event::Exhausted))
+            .or_else(|| self.clients.blocks.poll())
+            .or_else(|| self.notices.poll())
     }
 
     pub(super) fn has_event(&self) -> bool {
@@ -24,6 +25,7 @@ impl SnatPool {
             || !self.probes.is_empty()
             || self.fragments.has_event()
             || self.syns.has_event()
+            || self.clients.blocks.has_event()
             || !self.drained.is_empty()
             || !self.notices.is_empty()
     }
@@ -33,6 +35,7 @@ impl SnatPool {
             let slot = self.queue.first()?;
             let session = self.table.id(slot);
             let outside = self.outside(slot)?;
+            let pool = self.pool_of(slot)?;
             let why = self
                 .table
                 .cold
@@ -48,6 +51,7 @@ impl SnatPool {
                 }
                 return Some(Event::Opened {
                     session,
+                    pool,
                     inside,
                     outside,
                 });
@@ -60,6 +64,7 @@ impl SnatPool {
                 let why = why.unwrap_or(Closed::Expired);
                 return Some(Event::Closed {
                     session,
+                    pool,
                     why,
                     inside,
                     outside,

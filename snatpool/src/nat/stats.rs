@@ -6,6 +6,7 @@ use super::SnatPool;
 use crate::config::PoolId;
 use crate::event::Closed;
 use crate::refused::Refused;
+use crate::top::Destination;
 
 /// A snapshot of the counters (RFC 7659's, as far as they apply).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct AddressStats {
     pub high_water: u32,
     /// Whether it is being drained.
     pub draining: bool,
+    /// Port blocks in use, and in all; `None` where it is not cut into blocks.
+    pub blocks: Option<(u32, u32)>,
 }
 
 impl SnatPool {
@@ -74,9 +77,16 @@ impl SnatPool {
         self.counters.refused_by(why)
     }
 
+    /// The peers that most sessions were opened to since the start, the greatest first; as many as
+    /// [`Config::top_destinations`](crate::Config::top_destinations) says.
+    pub fn top_destinations(&self) -> impl Iterator<Item = Destination> + '_ {
+        self.top.iter()
+    }
+
     /// The outside addresses, in the order of the configuration.
     pub fn addresses(&self) -> impl Iterator<Item = AddressStats> + '_ {
-        self.pools.addresses().map(|(_, entry)| AddressStats {
+        self.pools.addresses().map(|(number, entry)| AddressStats {
+            blocks: self.clients.blocks.counts(number),
             address: entry.address,
             pool: entry.pool,
             sessions: entry.sessions,
