@@ -131,7 +131,7 @@ impl SnatPool {
         }));
         Ok(Self {
             wheel: Wheel::new(lifetimes.longest().second_after()),
-            clients: Clients::new(sessions as usize, limits, blocks),
+            clients: Clients::new(sessions as usize + SPARE, limits, blocks),
             own: Own::new(if limits.any() { table.slots() } else { 0 }),
             bindings: Bindings::new(if independent { sessions as usize } else { 0 }),
             sets: PortSets::new(&keys, sessions as usize / SESSIONS_PER_SET + 2, &own_sets),
@@ -254,7 +254,8 @@ impl SnatPool {
     }
 }
 
-/// Slots beyond the bound, so that small tables do not run full of untold events.
+/// Slots beyond the bound, so that small tables do not run full of untold events, and records of
+/// clients, so that there is one for the newcomer that others make room for.
 const SPARE: usize = 64;
 /// One set of free ports for this many sessions: a peer needs one when about an eighth of an
 /// address's ports are in use towards it.

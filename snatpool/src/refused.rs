@@ -42,7 +42,7 @@ pub enum Refused {
     #[error("the peer is a SNAT address of our own, and the pool binds per flow")]
     Hairpin,
     /// Two inside destinations stand for one peer, and the client uses one source for both: the
-    /// replies could not be told apart.
+    /// replies could not be told apart. Or a session like the new one ended, but is still pinned.
     #[error("replies of two inside destinations could not be told apart")]
     Ambiguous,
     /// The destination is a SNAT address, but nothing there lets this peer in.

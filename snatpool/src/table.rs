@@ -34,7 +34,8 @@ impl Table {
         let tags = Tags::new(sessions);
         let slots = tags.slots();
         Self {
-            lines: Lines::new(sessions),
+            // At a load of two thirds: at four fifths a search may pass forty lines.
+            lines: Lines::new(sessions + sessions / 5),
             hot: vec![Hot::EMPTY; slots].into_boxed_slice(),
             cold: vec![Cold::EMPTY; slots].into_boxed_slice(),
             tags,

@@ -20,6 +20,8 @@ pub(crate) struct Wheel {
 struct Ring {
     heads: Box<[u32]>,
     occupied: Bits,
+    /// Sessions that stand in it.
+    len: u32,
     /// No occupied slot stands for a second before this one.
     base: u32,
 }
@@ -34,6 +36,7 @@ impl Wheel {
         let ring = || Ring {
             heads: vec![NONE; len as usize].into_boxed_slice(),
             occupied: Bits::new(len as usize),
+            len: 0,
             base: 0,
         };
         Self {
@@ -42,16 +45,23 @@ impl Wheel {
         }
     }
 
-    /// Puts a session that stands nowhere behind those of its second.
-    pub(crate) fn arm(&mut self, cold: &mut [Cold], slot: u32, class: Class, second: u32) {
+    /// Puts a session that stands nowhere behind those of its second. `now` is the second it is.
+    pub(crate) fn arm(
+        &mut self,
+        cold: &mut [Cold],
+        slot: u32,
+        class: Class,
+        second: u32,
+        now: u32,
+    ) {
         touch(1);
         let mask = self.mask;
         let Some(ring) = self.rings.get_mut(class as usize) else {
             return;
         };
-        if ring.occupied.next(0).is_none() {
+        if ring.len == 0 {
             // Nobody may have called for longer than the ring spans.
-            ring.base = ring.base.max(second.saturating_sub(mask));
+            ring.base = ring.base.max(now).max(second.saturating_sub(mask));
         }
         let second = second.clamp(ring.base, ring.base.saturating_add(mask));
         let place = second & mask;
@@ -71,6 +81,7 @@ impl Wheel {
             record.next = next;
             record.prev = prev;
             record.armed = (class as u32) << SECOND_BITS | second;
+            ring.len += 1;
         }
         if next != slot {
             if let Some(record) = cold.get_mut(next as usize) {
@@ -105,6 +116,7 @@ impl Wheel {
         let Some(ring) = self.rings.get_mut((armed >> SECOND_BITS) as usize) else {
             return;
         };
+        ring.len = ring.len.saturating_sub(1);
         let Some(head) = ring.heads.get_mut(place as usize) else {
             return;
         };
@@ -128,7 +140,7 @@ impl Wheel {
 
     /// The soonest second of a class, and the session that has stood there longest.
     pub(crate) fn soonest(&self, class: Class) -> Option<(u32, u32)> {
-        let ring = self.rings.get(class as usize)?;
+        let ring = self.rings.get(class as usize).filter(|ring| ring.len > 0)?;
         let base = (ring.base & self.mask) as usize;
         let place = ring.occupied.next(base).or_else(|| ring.occupied.next(0))?;
         let ahead = (place as u32).wrapping_sub(base as u32) & self.mask;

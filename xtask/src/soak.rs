@@ -12,6 +12,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step::new("coverage", coverage::regions),
     Step::new("properties", properties),
     Step::new("miri", miri),
+    Step::new("sessions", sessions),
 ];
 
 /// Each target for ten minutes, or `SOAK_FUZZ_SECONDS`, from its kept corpus.
@@ -63,6 +64,15 @@ fn properties(tree: &Tree) -> Outcome {
         .env("CARGO_TARGET_DIR", tree.target.join("soak"));
     watch(command)?;
     Ok(format!("{cases} cases a property"))
+}
+
+/// Ten million sessions opened, aged and expired, and what the most expensive call touches.
+fn sessions(tree: &Tree) -> Outcome {
+    watch(cargo(
+        tree,
+        "test --locked --release --package snatpool --lib ten_million -- --ignored --nocapture",
+    ))?;
+    Ok("10,000,000 sessions".to_owned())
 }
 
 /// The packet crates' unit tests under Miri, which knows undefined behaviour when it runs.

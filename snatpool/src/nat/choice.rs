@@ -56,8 +56,8 @@ impl Choice {
 
 /// How many ports are guessed before a set of free ones is kept.
 const GUESSES: u64 = 4;
-/// How many are guessed when no set can be had.
-const GUESSES_WITHOUT_SET: u64 = 24;
+/// How many are guessed in each of two runs when no set can be had.
+const GUESSES_WITHOUT_SET: u64 = 12;
 
 impl SnatPool {
     /// The outside address and port of a new flow.
@@ -168,7 +168,7 @@ impl SnatPool {
         })
     }
 
-    /// Guesses in the first run that has ports at all.
+    /// Guesses in the first run that has ports at all; where there are many tries, in the second too.
     fn guess_port(
         &mut self,
         choice: &Choice,
@@ -178,14 +178,18 @@ impl SnatPool {
         order: [usize; 4],
         tries: u64,
     ) -> Option<Outside> {
-        let mut runs = order.iter().filter_map(|number| ports.run(*number));
-        let run = *runs.find(|run| run.len > 0)?;
-        for _ in 0..tries {
-            let index = self.guess() % u64::from(run.len);
-            let port = run.port(index as u32);
-            let outside = self.free_to_bind(choice, address, port, mapping);
-            if outside.is_some() {
-                return outside;
+        let runs = order.iter().filter_map(|number| ports.run(*number));
+        for run in runs
+            .filter(|run| run.len > 0)
+            .take(if tries > GUESSES { 2 } else { 1 })
+        {
+            for _ in 0..tries {
+                let index = self.guess() % u64::from(run.len);
+                let port = run.port(index as u32);
+                let outside = self.free_to_bind(choice, address, port, mapping);
+                if outside.is_some() {
+                    return outside;
+                }
             }
         }
         None

@@ -141,8 +141,9 @@ impl SnatPool {
         } else {
             hot.state.class()
         };
+        let (second, now) = (due.second_after(), self.now.second());
         self.wheel
-            .arm(&mut self.table.cold, slot, class, due.second_after());
+            .arm(&mut self.table.cold, slot, class, second, now);
         if class != Class::Protected {
             let Some(cold) = self.table.cold.get(slot as usize) else {
                 return;

@@ -185,8 +185,9 @@ impl SnatPool {
                 if let Some(slot) = found {
                     match self.admits(slot, key.peer(), entry.filter, entry.inbound_sessions) {
                         Ok(inside) => admit = Some(inside),
-                        Err(why) if !opens(signal) => return self.refuse(why),
-                        Err(_) => {}
+                        // A SYN is held instead (RFC 6146 §3.5.2.2).
+                        Err(_) if signal != Signal::None && opens(signal) => {}
+                        Err(why) => return self.refuse(why),
                     }
                 }
             }

@@ -187,6 +187,10 @@ impl SnatPool {
             self.advance(slot, Side::Outside, signal);
             return Ok(self.table.id(slot));
         }
+        if self.table.inbound(inbound, &key).is_some() {
+            // One like it ended, but is pinned: its place is not free yet.
+            return Err(Refused::Ambiguous);
+        }
         let entry = self.pools.address(key.address()).ok_or(Refused::Filtered)?;
         let (filter, most) = (entry.filter, entry.inbound_sessions);
         let binding = self

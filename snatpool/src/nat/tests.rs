@@ -9,6 +9,8 @@ use crate::config::PoolConfig;
 use crate::meter::take;
 use crate::{Closed, Event, PoolId, Refused, Signal, TcpFlags};
 
+mod age;
+
 const SNAT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const PODS: PoolId = PoolId(0);
 
@@ -188,6 +190,24 @@ fn regression_a_pool_that_nobody_called_for_longer_than_its_wheel_turns() {
 }
 
 /// Sessions whose time came long ago, and a new one in the same class.
+/// Found by the model: deadlines beyond the span of a wheel that had stood still were all one.
+#[test]
+fn regression_the_soonest_deadline_goes_first_though_nothing_lived_for_long() {
+    let mut nat = pool(3);
+    let (ten_seconds, _) = open(&mut nat, at(8440), &udp(client(1, 1), peer(1, 53)));
+    let (five_minutes, _) = open(&mut nat, at(8440), &udp(client(1, 2), peer(1, 443)));
+    let ping = Tuple {
+        protocol: Protocol::Icmp,
+        ..udp(client(1, 3), peer(1, 3))
+    };
+    let (one_minute, _) = open(&mut nat, at(8440), &ping);
+    for (port, victim) in [(4, ten_seconds), (5, one_minute)] {
+        open(&mut nat, at(8440), &udp(client(1, port), peer(1, 443)));
+        assert!(nat.session(victim).is_none());
+    }
+    assert!(nat.session(five_minutes).is_some());
+}
+
 #[test]
 fn regression_a_late_call_gets_through_what_is_overdue() {
     let mut nat = pool(4096);
