@@ -28,6 +28,32 @@ struct Line {
     slots: [u32; WIDTH],
 }
 
+/// The line that an entry is in, and how many it passed on the way there. In six bytes, because every
+/// session has one.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, packed(2))]
+pub(crate) struct Place {
+    line: u32,
+    passed: u16,
+}
+
+impl Place {
+    pub(crate) const NONE: Self = Self { line: 0, passed: 0 };
+}
+
+impl Line {
+    /// Takes an entry out, if it is in this line.
+    fn take(&mut self, slot: u32) -> bool {
+        for (tag, place) in self.tags.iter_mut().zip(&self.slots) {
+            if *place == slot && *tag != 0 {
+                *tag = 0;
+                return true;
+            }
+        }
+        false
+    }
+}
+
 impl Lines {
     /// For up to `entries`, at a load of four fifths.
     pub(crate) fn new(entries: usize) -> Self {
@@ -75,26 +101,25 @@ impl Lines {
         line.slots.get(place as usize).copied()
     }
 
-    /// Adds an entry. `false` only when every place is taken, which callers rule out by counting.
-    pub(crate) fn insert(&mut self, hash: u64, slot: u32) -> bool {
+    /// Adds an entry. `None` only when every place is taken, which callers rule out by counting.
+    pub(crate) fn insert(&mut self, hash: u64, slot: u32) -> Option<Place> {
         let home = scale(home(hash), self.lines.len());
         let mut index = home;
-        for _ in 0..self.lines.len() {
+        for passed in 0..self.lines.len().min(usize::from(u16::MAX)) {
             touch(1);
-            let Some(line) = self.lines.get_mut(index) else {
-                return false;
-            };
+            let line = self.lines.get_mut(index)?;
             for (found, place) in line.tags.iter_mut().zip(&mut line.slots) {
                 if *found == 0 {
                     *found = tag(hash);
                     *place = slot;
                     self.pass(home, index, |passed| passed.saturating_add(1));
-                    return true;
+                    let (line, passed) = (index as u32, passed as u16);
+                    return Some(Place { line, passed });
                 }
             }
             index = self.after(index);
         }
-        false
+        None
     }
 
     /// Takes an entry out, if it is there. A hash with the same home will do.
@@ -106,18 +131,9 @@ impl Lines {
             let Some(line) = self.lines.get_mut(index) else {
                 return false;
             };
-            for (found, place) in line.tags.iter_mut().zip(&line.slots) {
-                if *place == slot && *found != 0 {
-                    *found = 0;
-                    self.pass(home, index, |passed| {
-                        if passed == u8::MAX {
-                            passed
-                        } else {
-                            passed.saturating_sub(1)
-                        }
-                    });
-                    return true;
-                }
+            if line.take(slot) {
+                self.unpass(home, index);
+                return true;
             }
             if self.passed.get(index).is_none_or(|passed| *passed == 0) {
                 return false;
@@ -125,6 +141,26 @@ impl Lines {
             index = self.after(index);
         }
         false
+    }
+
+    /// The same, by what [`insert`](Self::insert) said of it: without a search.
+    pub(crate) fn remove_from(&mut self, Place { line, passed }: Place, slot: u32) {
+        touch(1);
+        let (line, passed) = (line as usize, usize::from(passed));
+        if self.lines.get_mut(line).is_some_and(|line| line.take(slot)) {
+            let before_start = (line + self.lines.len()).saturating_sub(passed);
+            self.unpass(before_start % self.lines.len(), line);
+        }
+    }
+
+    fn unpass(&mut self, home: usize, end: usize) {
+        self.pass(home, end, |passed| {
+            if passed == u8::MAX {
+                passed
+            } else {
+                passed.saturating_sub(1)
+            }
+        });
     }
 
     /// Changes the counts of the lines from `home` up to, not including, `end`.
@@ -177,7 +213,7 @@ mod tests {
                 let present = model.iter().position(|entry| entry.1 == slot);
                 let hash = present.map_or(hash, |at| model[at].0);
                 if add && model.iter().all(|entry| entry.1 != slot) {
-                    prop_assert!(lines.insert(hash, slot));
+                    prop_assert!(lines.insert(hash, slot).is_some());
                     model.push((hash, slot));
                 } else if !add {
                     prop_assert_eq!(lines.remove(home(hash), slot), present.is_some());

@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::PoolId;
 use crate::lifetime::State;
+use crate::lines::Place;
 use crate::time::Ticks;
 use crate::tuple::{Family, Protocol, TransportAddress, Tuple};
 
@@ -87,15 +88,15 @@ pub(crate) struct Cold {
     pub(crate) client: u32,
     /// The next session whose events wait; see [`Queue`](crate::queue::Queue).
     pub(crate) event: u32,
-    /// The high halves of the hashes of its keys, from inside and from outside: what its places
-    /// in both indexes follow from.
+    /// The high half of the hash of its key from inside: what its slot follows from.
     pub(crate) outbound_home: u32,
-    pub(crate) inbound_home: u32,
     /// Sequence numbers noted at the last FIN of either side; 0 for none.
     pub(crate) sequence_in: u32,
     pub(crate) sequence_out: u32,
     /// Its client's, who may be forgotten before the end was told.
     pub(crate) pool: PoolId,
+    /// Where the index from outside has it.
+    pub(crate) inbound_place: Place,
 }
 
 const _: () = assert!(size_of::<Cold>() == 40);
@@ -108,7 +109,7 @@ impl Cold {
         client: NONE,
         event: NONE,
         outbound_home: 0,
-        inbound_home: 0,
+        inbound_place: Place::NONE,
         sequence_in: 0,
         sequence_out: 0,
         pool: PoolId(0),

@@ -6,7 +6,7 @@ use alloc::vec;
 use crate::config::PoolId;
 use crate::hash::home;
 use crate::key::{InboundKey, OutboundKey};
-use crate::lines::Lines;
+use crate::lines::{Lines, Place};
 use crate::meter::touch;
 use crate::record::{Cold, Hot};
 use crate::session::SessionId;
@@ -84,7 +84,7 @@ impl Table {
         pool: PoolId,
     ) -> Option<u32> {
         let slot = self.tags.insert(hashes.outbound)?;
-        self.lines.insert(hashes.inbound, slot);
+        let inbound_place = self.lines.insert(hashes.inbound, slot);
         if let Some(place) = self.hot.get_mut(slot as usize) {
             let Hot { generation, .. } = *place;
             *place = Hot { generation, ..hot };
@@ -94,7 +94,7 @@ impl Table {
                 client,
                 pool,
                 outbound_home: home(hashes.outbound),
-                inbound_home: home(hashes.inbound),
+                inbound_place: inbound_place.unwrap_or(Place::NONE),
                 ..Cold::EMPTY
             };
         }
@@ -109,7 +109,7 @@ impl Table {
     /// Makes a session unreachable from outside: its port is free.
     pub(crate) fn unlist(&mut self, slot: u32) {
         if let Some(cold) = self.cold.get(slot as usize) {
-            self.lines.remove(cold.inbound_home, slot);
+            self.lines.remove_from(cold.inbound_place, slot);
         }
     }
 

@@ -1,16 +1,60 @@
 //! `resident` prints how much memory tables take, as the system counts it.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use std::fs;
 
 use dns46::{Config, Table};
+use snatpool::{PoolConfig, PoolId, Protocol, Signal, SnatPool, TransportAddress, Tuple};
 
+const SESSIONS: u32 = 1_000_000;
 const MAPPINGS: u32 = 1_000_000;
 /// Of an address, in the page that is made for it and its neighbours.
 const PAGE_ENTRY: u64 = 56;
 
 fn main() {
+    sessions();
+    mappings();
+}
+
+/// IPv6 on both sides, with as many sessions as the table has room for; 64 clients' flows each, then
+/// one.
+fn sessions() {
+    for clients in [SESSIONS / 64, SESSIONS] {
+        let before = resident();
+        let address = |last| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x46, 0, 0, 0, 0, last));
+        let pool = PoolConfig::new((1..=16).map(address).collect());
+        let config = snatpool::Config::new(SESSIONS, vec![pool]);
+        let mut nat = SnatPool::new(config, [7; 32]).expect("a sound configuration");
+        let empty = resident();
+        for index in 0..SESSIONS {
+            let address = |group, number: u32| {
+                let [high, low] = [(number >> 16) as u16, number as u16];
+                IpAddr::V6(Ipv6Addr::new(0xfd00, group, 0, 0, 0, 0, high, low))
+            };
+            let port = 20_000 + (index / clients) as u16;
+            let tuple = Tuple {
+                protocol: Protocol::Udp,
+                source: TransportAddress::new(address(1, index % clients), port),
+                destination: TransportAddress::new(address(2, index % 4099), 443),
+            };
+            let peer = tuple.destination.address;
+            nat.bind(Duration::ZERO, PoolId(0), &tuple, peer, None, Signal::None)
+                .expect("room for all");
+            while nat.poll_event().is_some() {}
+        }
+        let full = resident();
+        let each = |bytes: u64| bytes / u64::from(SESSIONS);
+        println!(
+            "{SESSIONS} sessions of {clients} clients: {} bytes each, {} of them taken at the start",
+            each(full - before),
+            each(empty - before),
+        );
+        drop(nat);
+    }
+}
+
+fn mappings() {
     let before = resident();
     let subnet = "10.0.0.0/8".parse().expect("a network");
     let slice = Ipv4Addr::new(10, 0, 0, 0)..=Ipv4Addr::new(10, 255, 255, 255);
