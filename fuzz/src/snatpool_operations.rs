@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use snatpool::{
-    Config, Event, Evict, Filter, Lookup, Mapping, PoolConfig, PoolId, Protocol, SessionId, Side,
-    Signal, SnatPool, TcpFlags, TransportAddress, Tuple,
+    Config, Event, Evict, ExportCursor, Filter, Lookup, Mapping, PoolConfig, PoolId, PortBlocks,
+    Protocol, SessionId, Side, Signal, SnatPool, TcpFlags, TransportAddress, Tuple,
 };
 
 use crate::choices::Choices;
@@ -46,6 +46,7 @@ fn drive(choices: &mut Choices<'_>) -> Option<()> {
 
 struct Run {
     pool: SnatPool,
+    config: Config,
     mapping: Mapping,
     now: Duration,
     /// By id: inside, outside.
@@ -75,9 +76,18 @@ impl Run {
         config.probe = flags & 8 != 0;
         config.validate_rst = flags & 16 != 0;
         config.held_syns = if flags & 32 == 0 { 0 } else { 2 };
-        let pool = SnatPool::new(config, [flags; 32]).expect("the configuration is right");
+        if flags & 64 != 0 {
+            config.pools[0].blocks = Some(PortBlocks {
+                size: 2,
+                per_client: 1,
+            });
+        }
+        config.top_destinations = 3;
+        config.fragmented_datagrams = 8;
+        let pool = SnatPool::new(config.clone(), [flags; 32]).expect("the configuration is right");
         Some(Self {
             pool,
+            config,
             mapping,
             now: Duration::from_secs(1),
             open: BTreeMap::new(),
@@ -86,7 +96,7 @@ impl Run {
     }
 
     fn operate(&mut self, operation: u8, choices: &mut Choices<'_>) -> Option<()> {
-        match operation % 8 {
+        match operation % 10 {
             0..=2 => {
                 let inside = inside_tuple(choices)?;
                 let signal = signal(choices, inside.protocol)?;
@@ -137,6 +147,8 @@ impl Run {
                     self.pool.unpin(self.now, id);
                 }
             }
+            7 => self.relocate(choices)?,
+            8 => self.import_garbage(choices)?,
             _ => {
                 let skip = choices.one_of(&SKIPS)?;
                 self.pass(skip);
@@ -160,6 +172,51 @@ impl Run {
             assert!(inside.protocol == Protocol::Icmp || PORTS.contains(&source.port));
         }
         Some(())
+    }
+
+    /// Another process takes over: every live session goes on, whatever else was pinned or held.
+    fn relocate(&mut self, choices: &mut Choices<'_>) -> Option<()> {
+        let seed = choices.byte()?;
+        let mut new = SnatPool::new(self.config.clone(), [seed; 32]).expect("as before");
+        let live = self.pool.sessions().count() as u64;
+        let mut added = 0;
+        for piece in self.export() {
+            let imported = new.import(self.now, &piece).expect("an export");
+            assert_eq!(imported.damaged + imported.foreign, 0, "{imported:?}");
+            assert_eq!(imported.conflicting + imported.refused, 0, "{imported:?}");
+            added += imported.added + imported.ended;
+        }
+        assert_eq!(added, live);
+        self.pool = new;
+        self.pinned.clear();
+        self.open.clear();
+        Some(())
+    }
+
+    /// Bytes changed on the way: counted, and the sessions that are here stay.
+    fn import_garbage(&mut self, choices: &mut Choices<'_>) -> Option<()> {
+        let (place, value) = (usize::from(choices.byte()?), choices.byte()?);
+        let live = self.pool.stats().live;
+        for mut piece in self.export() {
+            let place = place % piece.len();
+            piece[place] = value;
+            let _ = self.pool.import(self.now, &piece);
+        }
+        assert_eq!(self.pool.stats().live, live);
+        Some(())
+    }
+
+    fn export(&self) -> Vec<Vec<u8>> {
+        let mut cursor = ExportCursor::default();
+        let mut pieces = Vec::new();
+        while !cursor.is_done() {
+            let mut piece = vec![0; 400];
+            let len = self.pool.export(self.now, &mut cursor, &mut piece);
+            piece.truncate(len);
+            pieces.push(piece);
+        }
+        pieces.retain(|piece| !piece.is_empty());
+        pieces
     }
 
     /// Time passes, deadline by deadline.
@@ -193,6 +250,7 @@ impl Run {
                     session,
                     inside,
                     outside,
+                    ..
                 } => {
                     let before = self.open.insert(session, (inside, outside));
                     assert_eq!(before, None, "opened twice");

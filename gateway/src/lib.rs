@@ -480,6 +480,11 @@ impl Gateway {
         self.snat.addresses()
     }
 
+    /// The peers outside that most sessions were opened to since the start, the greatest first.
+    pub fn top_destinations(&self) -> impl Iterator<Item = snatpool::Destination> {
+        self.snat.top_destinations()
+    }
+
     /// What the bindings have counted.
     #[must_use]
     pub fn binding_stats(&self) -> snatpool::Stats {

@@ -22,6 +22,8 @@ pub(crate) const OWN: PoolId = PoolId(1);
 
 /// Sessions of one gateway.
 const SESSIONS: u32 = 1 << 18;
+/// Peers counted: every one that has a thousandth of all sessions is found.
+const TOP_DESTINATIONS: u16 = 1024;
 
 /// MTU where no VLAN says any.
 const MTU: u16 = 1500;
@@ -131,7 +133,9 @@ impl Parts {
         };
         // Both, because automap makes them share their addresses.
         let pools = vec![pool(&snat_addresses), pool(&plan.external_self_ips)];
-        let snat = SnatPool::new(snatpool::Config::new(SESSIONS, pools), seeds())?;
+        let mut config = snatpool::Config::new(SESSIONS, pools);
+        config.top_destinations = TOP_DESTINATIONS;
+        let snat = SnatPool::new(config, seeds())?;
         let mut translator = |own: &[IpAddr]| {
             let mut config = nat46::Config::DEFAULT;
             for address in own.iter().rev() {

@@ -41,7 +41,7 @@ use crate::syn::Syns;
 use crate::table::Table;
 use crate::time::{TICK, Ticks};
 use crate::top::Top;
-use crate::tuple::{Protocol, TransportAddress, Tuple};
+use crate::tuple::{Protocol, Tuple};
 use crate::wheel::Wheel;
 
 pub use export::ExportCursor;
@@ -210,11 +210,7 @@ impl SnatPool {
     fn outside(&self, slot: u32) -> Option<Tuple> {
         let hot = self.table.hot.get(slot as usize)?;
         let address = self.pools.address(hot.address)?.address;
-        Some(Tuple {
-            protocol: hot.kind.protocol(),
-            source: TransportAddress::new(address, hot.port),
-            destination: hot.peer(),
-        })
+        Some(hot.outside(address))
     }
 
     /// Every live session, in the order of their slots.

@@ -95,6 +95,11 @@ impl PortSets {
         sets
     }
 
+    /// Whether any peer has a set.
+    pub(crate) const fn any_of_peers(&self) -> bool {
+        self.peers > 0
+    }
+
     /// The set of this key, if there is one.
     pub(crate) fn get(&mut self, keys: &Keys, key: &SetKey) -> Option<&mut PortSet> {
         let slot = self.find(keys, key)?;

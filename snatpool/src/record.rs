@@ -67,6 +67,15 @@ impl Hot {
         }
     }
 
+    /// The outside tuple, given the address of its number.
+    pub(crate) fn outside(&self, address: IpAddr) -> Tuple {
+        Tuple {
+            protocol: self.kind.protocol(),
+            source: TransportAddress::new(address, self.port),
+            destination: self.peer(),
+        }
+    }
+
     /// Outside destination. An ICMP packet has one identifier, which stands in both ports.
     pub(crate) fn peer(&self) -> TransportAddress {
         let port = match self.kind.protocol() {

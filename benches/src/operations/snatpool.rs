@@ -10,7 +10,7 @@ use snatpool::{
 };
 
 use super::Operation;
-use crate::bindings::{Floor, Flows};
+use crate::bindings::{Floor, Flows, LIVES};
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("snatpool-floor", floor),
@@ -65,6 +65,14 @@ fn inbound() -> Box<dyn FnMut()> {
 fn insert_and_remove() -> Box<dyn FnMut()> {
     let (mut one, mut other) = (Floor::open(SESSIONS), Floor::open(SESSIONS));
     let mut index = SESSIONS;
+    for _ in 0..LIVES {
+        index += 1;
+        assert!(Floor::insert_and_remove(
+            [&mut one, &mut other],
+            index,
+            SESSIONS + 1
+        ));
+    }
     Box::new(move || {
         index += 1;
         let tables = [&mut one, &mut other];
@@ -79,6 +87,11 @@ fn insert_and_remove() -> Box<dyn FnMut()> {
 fn open_and_close() -> Box<dyn FnMut()> {
     let mut flows = Flows::open(SESSIONS);
     let (mut index, mut now) = (SESSIONS, Duration::from_secs(1));
+    // As many as live at once, so that each call closes one.
+    for _ in 0..LIVES {
+        index += 1;
+        assert!(flows.open_and_close(now, index));
+    }
     Box::new(move || {
         index += 1;
         now += Duration::from_nanos(100);

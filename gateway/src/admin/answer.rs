@@ -6,7 +6,7 @@ use egress_config::Plan;
 use egress_gateway::Gateway;
 use snatpool::{PoolId, Protocol};
 
-use super::{AddressRow, Answer, MappingRow, Request, SessionRow, Snapshot};
+use super::{AddressRow, Answer, DestinationRow, MappingRow, Request, SessionRow, Snapshot};
 
 /// Answers one request.
 pub(crate) fn answer(
@@ -18,6 +18,7 @@ pub(crate) fn answer(
     match request {
         Request::Mappings => Answer::Mappings(mappings(gateway).collect()),
         Request::Sessions => Answer::Sessions(sessions(now, gateway).collect()),
+        Request::Destinations => Answer::Destinations(destinations(gateway).collect()),
         Request::Stats => Answer::Stats(Box::new(snapshot(now, gateway, plan))),
         Request::Set { address, host } => match gateway.set_mapping(now, *address, *host) {
             Ok(()) => Answer::Done(format!("{address} stands for {host}")),
@@ -54,17 +55,34 @@ const fn state(state: dns46::State) -> &'static str {
 
 fn sessions(now: Duration, gateway: &Gateway) -> impl Iterator<Item = SessionRow> {
     gateway.sessions().map(move |session| SessionRow {
-        protocol: match session.inside.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-            Protocol::Icmp => "icmp",
-        },
+        protocol: name(session.inside.protocol),
         client: session.inside.source.to_string(),
         to: session.inside.destination.to_string(),
         leaves_as: session.outside.source.to_string(),
         peer: session.outside.destination.to_string(),
         state: format!("{:?}", session.state).to_lowercase(),
         expires_in_seconds: session.expires_at.saturating_sub(now).as_secs(),
+    })
+}
+
+const fn name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+        Protocol::Icmp => "icmp",
+    }
+}
+
+/// How many destinations are shown.
+const DESTINATIONS: usize = 32;
+
+fn destinations(gateway: &Gateway) -> impl Iterator<Item = DestinationRow> {
+    let top = gateway.top_destinations().take(DESTINATIONS);
+    top.map(|destination| DestinationRow {
+        protocol: name(destination.protocol),
+        peer: destination.peer.to_string(),
+        sessions: destination.opened,
+        over: destination.over,
     })
 }
 

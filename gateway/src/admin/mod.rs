@@ -18,6 +18,7 @@ use serde::Serialize;
 pub(crate) enum Request {
     Mappings,
     Sessions,
+    Destinations,
     Stats,
     Set { address: Ipv4Addr, host: Ipv6Addr },
     Remove { address: Ipv4Addr },
@@ -29,6 +30,7 @@ pub(crate) enum Request {
 pub(crate) enum Answer {
     Mappings(Vec<MappingRow>),
     Sessions(Vec<SessionRow>),
+    Destinations(Vec<DestinationRow>),
     Stats(Box<Snapshot>),
     /// It was done.
     Done(String),
@@ -53,6 +55,16 @@ pub(crate) struct SessionRow {
     pub(crate) peer: String,
     pub(crate) state: String,
     pub(crate) expires_in_seconds: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct DestinationRow {
+    pub(crate) protocol: &'static str,
+    pub(crate) peer: String,
+    /// At most.
+    pub(crate) sessions: u64,
+    /// So many of them may be another's.
+    pub(crate) over: u64,
 }
 
 #[derive(Debug, Serialize)]

@@ -105,6 +105,7 @@ impl Data {
         match answer.await {
             Ok(Answer::Mappings(rows)) => Json(rows).into_response(),
             Ok(Answer::Sessions(rows)) => Json(rows).into_response(),
+            Ok(Answer::Destinations(rows)) => Json(rows).into_response(),
             Ok(Answer::Stats(snapshot)) => Json(snapshot).into_response(),
             Ok(Answer::Done(told)) => format!("{told}\n").into_response(),
             Ok(Answer::Refused(why)) => (StatusCode::CONFLICT, format!("{why}\n")).into_response(),
@@ -158,6 +159,7 @@ fn routes(data: Data) -> Router {
         .route("/stats", get(asks(Request::Stats)))
         .route("/mappings", get(asks(Request::Mappings)))
         .route("/sessions", get(asks(Request::Sessions)))
+        .route("/destinations", get(asks(Request::Destinations)))
         .route(
             "/mappings/{address}/{host}",
             post(

@@ -49,6 +49,8 @@ enum What {
     Sessions,
     /// Outside addresses, and the sessions on them.
     Pools,
+    /// The peers that most sessions were opened to since the start.
+    Destinations,
     /// DNS and its cache.
     Cache,
     /// Packets, drops, connections.
@@ -83,6 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let path = match arguments.what {
         What::Mappings => "/mappings",
         What::Sessions => "/sessions",
+        What::Destinations => "/destinations",
         What::Pools | What::Cache | What::Stats => "/stats",
     };
     let value = match arguments.socket.value(path) {
@@ -90,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Err(error) => return tell(&error),
     };
     let value = match arguments.what {
-        What::Mappings | What::Sessions => value,
+        What::Mappings | What::Sessions | What::Destinations => value,
         What::Pools => value["addresses"].clone(),
         What::Cache => value["dns"].clone(),
         What::Stats => value,

@@ -254,6 +254,9 @@ impl SnatPool {
     /// Notes that a new session has its port; says whether no other session of its client shares
     /// it.
     pub(super) fn claim_port(&mut self, hot: &Hot, pool: PoolId, mapping: Mapping) -> bool {
+        if mapping == Mapping::PerFlow && !self.sets.any_of_peers() {
+            return true;
+        }
         let protocol = hot.kind.protocol();
         let (mut new_port, mut peer) = (true, Some((hot.peer, hot.peer_port)));
         match mapping {
@@ -302,14 +305,18 @@ impl SnatPool {
     /// Undoes [`claim_port`](Self::claim_port) for a session that ended; says whether the port is
     /// free now.
     pub(super) fn release_port(&mut self, slot: u32) -> bool {
-        let Some(hot) = self.table.hot.get(slot as usize).copied() else {
+        self.table.unlist(slot);
+        let Some(hot) = self.table.hot.get(slot as usize) else {
             return false;
         };
-        self.table.unlist(slot);
-        let protocol = hot.kind.protocol();
         let Some(mapping) = self.pools.address(hot.address).map(|entry| entry.mapping) else {
             return false;
         };
+        if mapping == Mapping::PerFlow && !self.sets.any_of_peers() {
+            return true;
+        }
+        let hot = *hot;
+        let protocol = hot.kind.protocol();
         let mut peer = Some((hot.peer, hot.peer_port));
         match mapping {
             Mapping::PerFlow => {}

@@ -3,12 +3,21 @@
 use super::SnatPool;
 use crate::event::{Closed, Event};
 use crate::lifetime::State;
+use crate::session::SessionId;
 
 impl SnatPool {
     /// The next event. To be called until it returns `None` after every call that takes `now`.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.poll_session()
-            .or_else(|| self.poll_probe())
+        let slot = self.queue.first();
+        match slot.and_then(|slot| self.poll_session(slot)) {
+            Some(event) => Some(event),
+            None => self.poll_rest(),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_rest(&mut self) -> Option<Event> {
+        self.poll_probe()
             .or_else(|| self.fragments.poll())
             .or_else(|| self.syns.poll())
             .or_else(|| {
@@ -30,47 +39,37 @@ impl SnatPool {
             || !self.notices.is_empty()
     }
 
-    fn poll_session(&mut self) -> Option<Event> {
-        loop {
-            let slot = self.queue.first()?;
-            let session = self.table.id(slot);
-            let outside = self.outside(slot)?;
-            let pool = self.pool_of(slot)?;
-            let why = self
-                .table
-                .cold
-                .get(slot as usize)
-                .and_then(|cold| Closed::of(cold.armed));
-            let hot = self.table.hot.get_mut(slot as usize)?;
-            let inside = hot.inside();
-            let kind = hot.kind;
-            hot.kind.set_opened(false);
-            if kind.opened() {
-                if !kind.closed() {
-                    self.queue.pop(&mut self.table.cold);
-                }
-                return Some(Event::Opened {
-                    session,
-                    pool,
-                    inside,
-                    outside,
-                });
-            }
+    /// Of the session that is first in the queue.
+    fn poll_session(&mut self, slot: u32) -> Option<Event> {
+        let cold = self.table.cold.get(slot as usize)?;
+        let (pool, why) = (cold.pool, cold.armed);
+        let hot = self.table.hot.get_mut(slot as usize)?;
+        let address = self.pools.address(hot.address)?.address;
+        let (inside, outside) = (hot.inside(), hot.outside(address));
+        let (kind, generation) = (hot.kind, hot.generation);
+        hot.kind.set_opened(false);
+        let session = SessionId { slot, generation };
+        if !(kind.opened() && kind.closed()) {
             self.queue.pop(&mut self.table.cold);
-            if kind.closed() {
-                if !kind.pinned() {
-                    self.free(slot);
-                }
-                let why = why.unwrap_or(Closed::Expired);
-                return Some(Event::Closed {
-                    session,
-                    pool,
-                    why,
-                    inside,
-                    outside,
-                });
-            }
         }
+        if kind.opened() {
+            return Some(Event::Opened {
+                session,
+                pool,
+                inside,
+                outside,
+            });
+        }
+        if !kind.pinned() {
+            self.free(slot);
+        }
+        Some(Event::Closed {
+            session,
+            pool,
+            why: Closed::of(why).unwrap_or(Closed::Expired),
+            inside,
+            outside,
+        })
     }
 
     fn poll_probe(&mut self) -> Option<Event> {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::PoolConfig;
 use crate::meter::take;
-use crate::{Closed, Event, PoolId, Refused, Signal, TcpFlags};
+use crate::{Closed, Event, PoolId, Refused, Signal, TcpFlags, TransportAddress};
 
 mod age;
 

@@ -1,6 +1,7 @@
 //! The table against a naive model of it, through the public interface: random histories of up to
 //! 200 steps.
 
+mod history;
 mod reference;
 
 use core::net::IpAddr;
@@ -8,6 +9,7 @@ use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::env;
 
+use history::{Choice, Segment, Step, step};
 use proptest::prelude::*;
 use reference::{Flow, Model};
 use snatpool::{
@@ -18,89 +20,6 @@ use snatpool::{
 
 const BOUND: usize = 14;
 const PORTS: RangeInclusive<u16> = 1024..=1033;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Segment {
-    Syn,
-    Ack,
-    Fin,
-    Rst,
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Out {
-        flow: Choice,
-        segment: Segment,
-    },
-    In {
-        index: usize,
-        segment: Segment,
-        stranger: bool,
-    },
-    Error {
-        index: usize,
-        side: Side,
-    },
-    Fragment {
-        index: usize,
-        early: bool,
-        orphan: bool,
-    },
-    Wait(u64),
-    Pin(usize),
-    Unpin(usize),
-    Close(usize),
-    Drain(usize),
-    Undrain(usize),
-    Fill(Choice),
-    Move {
-        seed: u8,
-        piece: usize,
-    },
-}
-
-/// A flow by small numbers, so that histories meet again.
-#[derive(Clone, Copy, Debug)]
-struct Choice {
-    protocol: Protocol,
-    client: u8,
-    port: u16,
-    peer: u8,
-    to: u16,
-    ipv6: bool,
-}
-
-impl Choice {
-    fn inside(self) -> Tuple {
-        let (client, peer) = if self.ipv6 {
-            (
-                format!("fd00::{}", self.client),
-                format!("64:ff9b::{}", self.peer),
-            )
-        } else {
-            (
-                format!("10.0.0.{}", self.client),
-                format!("203.0.113.{}", self.peer),
-            )
-        };
-        let to = if self.protocol == Protocol::Icmp {
-            self.port
-        } else {
-            self.to
-        };
-        Tuple {
-            protocol: self.protocol,
-            source: TransportAddress::new(client.parse().unwrap(), self.port),
-            destination: TransportAddress::new(peer.parse().unwrap(), to),
-        }
-    }
-
-    /// IPv6 clients reach the same hosts, through NAT64.
-    fn peer(self) -> IpAddr {
-        format!("203.0.113.{}", self.peer).parse().unwrap()
-    }
-}
 
 struct Run {
     nat: SnatPool,
@@ -541,69 +460,6 @@ impl Run {
             );
         }
     }
-}
-
-fn choice() -> impl Strategy<Value = Choice> {
-    let protocol = prop_oneof![
-        Just(Protocol::Tcp),
-        Just(Protocol::Udp),
-        Just(Protocol::Icmp)
-    ];
-    let port = prop_oneof![1026_u16..1029, 3000_u16..3003];
-    (
-        protocol,
-        1_u8..5,
-        port,
-        1_u8..3,
-        prop_oneof![Just(53_u16), Just(443)],
-        any::<bool>(),
-    )
-        .prop_map(|(protocol, client, port, peer, to, ipv6)| Choice {
-            protocol,
-            client,
-            port,
-            peer,
-            to,
-            ipv6,
-        })
-}
-
-fn segment() -> impl Strategy<Value = Segment> {
-    prop_oneof![
-        4 => Just(Segment::Syn),
-        2 => Just(Segment::Ack),
-        2 => Just(Segment::Fin),
-        1 => Just(Segment::Rst),
-    ]
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let index = any::<usize>;
-    let side = prop_oneof![Just(Side::Inside), Just(Side::Outside)];
-    let wait = prop_oneof![
-        0_u64..20,
-        Just(60),
-        Just(240),
-        Just(299),
-        Just(7440),
-        0_u64..100_000
-    ];
-    prop_oneof![
-        12 => (choice(), segment()).prop_map(|(flow, segment)| Step::Out { flow, segment }),
-        10 => (index(), segment(), prop::bool::weighted(0.2))
-            .prop_map(|(index, segment, stranger)| Step::In { index, segment, stranger }),
-        2 => (index(), side).prop_map(|(index, side)| Step::Error { index, side }),
-        2 => (index(), any::<bool>(), any::<bool>())
-            .prop_map(|(index, early, orphan)| Step::Fragment { index, early, orphan }),
-        4 => wait.prop_map(Step::Wait),
-        1 => index().prop_map(Step::Pin),
-        1 => index().prop_map(Step::Unpin),
-        1 => index().prop_map(Step::Close),
-        1 => index().prop_map(Step::Drain),
-        1 => index().prop_map(Step::Undrain),
-        1 => choice().prop_map(Step::Fill),
-        1 => (any::<u8>(), 0_usize..400).prop_map(|(seed, piece)| Step::Move { seed, piece }),
-    ]
 }
 
 fn cases() -> u32 {

@@ -1,9 +1,8 @@
-//! What the table should do, as lists that are searched from end to end: RFC 6146 §3.5, RFC 4787,
-//! and the order of eviction of RFC 5382 §5.
+//! What the table should do, as lists that are searched: RFC 6146 §3.5, RFC 4787, RFC 5382 §5.
 
 use core::net::IpAddr;
 
-use crate::{PORTS, Segment};
+use crate::{PORTS, history::Segment};
 use snatpool::{Closed, Filter, Mapping, Protocol, Side, State, TransportAddress, Tuple};
 
 #[derive(Clone, Debug)]
@@ -66,11 +65,8 @@ impl Model {
             (BothFin, Some(Syn), true) => (InInit, true),
             (state, _, _) => (state, false),
         };
-        let seen = if refresh {
-            now
-        } else {
-            flow.due - lifetime(flow)
-        };
+        let kept = flow.due - lifetime(flow);
+        let seen = if refresh { now } else { kept };
         flow.state = state;
         flow.due = seen + lifetime(flow);
     }
@@ -90,34 +86,32 @@ impl Model {
             self.flows.iter().filter(same).count()
         };
         let usable: Vec<IpAddr> = self.addresses.iter().copied().filter(usable).collect();
-        let mut paired: Vec<IpAddr> = self
+        let own = self
             .flows
             .iter()
-            .filter(|flow| flow.inside.source.address == client)
-            .map(|flow| flow.outside.source.address)
-            .filter(|address| usable.contains(address))
-            .collect();
+            .filter(|flow| flow.inside.source.address == client);
+        let mut paired: Vec<IpAddr> = own.map(|flow| flow.outside.source.address).collect();
+        paired.retain(|address| usable.contains(address));
         if self.undrained {
-            // Its pair may be an address that it has no flow of just now.
-            paired = usable;
+            paired = usable; // Its pair may be an address that it has no flow of just now.
         } else if paired.is_empty() {
-            let least = usable.iter().map(count).min().unwrap_or(0);
-            let fewest =
-                |address: &IpAddr| self.clients_seen.contains(&client) || count(address) == least;
-            paired = usable.into_iter().filter(fewest).collect();
+            let (least, seen) = (usable.iter().map(count).min(), &self.clients_seen);
+            let fits = |address: &IpAddr| seen.contains(&client) || Some(count(address)) == least;
+            paired = usable.into_iter().filter(fits).collect();
         }
-        let ports = match inside.protocol {
-            Protocol::Icmp => 0..=u16::MAX,
-            Protocol::Tcp | Protocol::Udp => PORTS,
-        };
+        let icmp = inside.protocol == Protocol::Icmp;
+        let ports = if icmp { 0..=u16::MAX } else { PORTS };
         let free_of = |address| {
             let free = |port: &u16| !self.taken((address, *port), inside, peer, false);
             let own = inside.source.port;
             if ports.contains(&own) && free(&own) {
                 return vec![(address, own)];
             }
-            let ports = ports.clone().filter(free);
-            ports.map(|port| (address, port)).collect()
+            ports
+                .clone()
+                .filter(free)
+                .map(|port| (address, port))
+                .collect()
         };
         paired.into_iter().map(free_of).collect()
     }
@@ -157,13 +151,13 @@ impl Model {
         let known = |flow: &Flow| {
             !flow.from_outside && flow.outside.destination.address == outside.source.address
         };
-        let flow = self.flows.iter().find(bound)?;
+        let client = self.flows.iter().find(bound)?.inside.source;
         let passes = match self.filter {
             Filter::Endpoint => true,
             Filter::Address => self.flows.iter().filter(bound).any(known),
             Filter::AddressPort => false,
         };
-        (passes && self.mapping == Mapping::EndpointIndependent).then_some(flow.inside.source)
+        (passes && self.mapping == Mapping::EndpointIndependent).then_some(client)
     }
 
     /// What a flow is worth, least first; `None` if it must not be evicted.
@@ -179,8 +173,10 @@ impl Model {
 
     /// Whether a flow may end for this reason now.
     pub(crate) fn may_end(&self, now: u64, index: usize, why: Closed) -> bool {
-        let flow = &self.flows[index];
-        let least = self.flows.iter().filter_map(Self::worth).min();
+        let (flow, least) = (
+            &self.flows[index],
+            self.flows.iter().filter_map(Self::worth).min(),
+        );
         match why {
             Closed::Expired => flow.due <= now,
             Closed::EvictedForSession => {

@@ -1,5 +1,7 @@
 //! Many sessions opened, aged and expired: what the most expensive call touches.
 
+extern crate std;
+
 use super::*;
 
 /// No call may touch more slots and bitmap words.
@@ -97,18 +99,12 @@ fn age(sessions: u32) {
         made_with,
         (nat.slots(), nat.queue.first(), nat.drained.capacity())
     );
-    extern crate std;
     std::println!("{sessions} sessions: median {median}, most {most} slots and words a call");
 }
 
+/// `SNATPOOL_SESSIONS` says how many; `cargo xtask soak sessions` runs ten million.
 #[test]
 fn no_call_touches_more_than_64_slots() {
-    age(100_000);
-}
-
-/// Needs 2 GiB and two minutes: `cargo xtask soak sessions`.
-#[test]
-#[ignore = "minutes: run by `cargo xtask soak sessions`"]
-fn ten_million_sessions_open_age_and_expire() {
-    age(10_000_000);
+    let sessions = std::env::var("SNATPOOL_SESSIONS");
+    age(sessions.map_or(100_000, |sessions| sessions.parse().unwrap()));
 }
