@@ -1,6 +1,8 @@
 //! One list of operations, measured in three ways: time (criterion), instructions (callgrind, by
 //! `cargo xtask counts`) and allocations (a test).
 
+extern crate alloc;
+
 mod allocations;
 pub mod bindings;
 mod operations;

@@ -9,8 +9,8 @@ use core::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use egress_benches::packet::{HOST, MAPPED, POD, SNAT, from_host, from_pod};
 use egress_peers::floor::{self, GROWTH};
+use egress_peers::packet::{HOST, MAPPED, POD, SNAT, from_host, from_pod};
 use interproto::protocols::ip::{translate_ipv4_to_ipv6, translate_ipv6_to_ipv4};
 use nat46::packet::Packet;
 use nat46::{Config, HEADROOM, Links, PacketBuf, Rewrite, Translator, Verdict};

@@ -1,7 +1,7 @@
 //! The floor does the same work as the peer: its packets are the peer's, but for what the peer leaves out.
 
-use egress_benches::packet::{HOST, MAPPED, POD, SNAT, checksum_is_valid, from_host, from_pod};
 use egress_peers::floor::{self, GROWTH};
+use egress_peers::packet::{HOST, MAPPED, POD, SNAT, checksum_is_valid, from_host, from_pod};
 use interproto::protocols::ip::{translate_ipv4_to_ipv6, translate_ipv6_to_ipv4};
 
 #[test]

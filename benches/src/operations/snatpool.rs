@@ -1,5 +1,6 @@
 //! Sessions looked up, opened and closed, and ports sought.
 
+use alloc::collections::VecDeque;
 use core::hint::black_box;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
@@ -18,14 +19,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("snatpool-inbound", inbound),
     Operation::allocating("snatpool-floor-insert-remove", insert_and_remove),
     Operation::new("snatpool-open-close", open_and_close),
-    Operation::allocating("snatpool-open-first-percent", || open(0)),
-    Operation::allocating("snatpool-open-last-percent", || open(PORTS - PORTS / 100)),
+    Operation::allocating("snatpool-first-percent", || open(0)),
+    Operation::allocating("snatpool-last-percent", || open(PORTS - PORTS / 100)),
 ];
 
 const SESSIONS: u32 = 10_000;
 const NOW: Duration = Duration::from_secs(1);
 /// Of one address towards one peer.
 const PORTS: u32 = 64_512;
+/// Sessions of the last or the first percent.
+const YOUNG: u32 = 600;
 
 /// What lookups are compared with; see the bench `bindings`.
 fn floor() -> Box<dyn FnMut()> {
@@ -100,18 +103,28 @@ fn open_and_close() -> Box<dyn FnMut()> {
 }
 
 /// One more session of one address to one peer that has `filled` of them, from a port that is
-/// taken already.
+/// taken already; the one opened a while ago is closed, so that there are never more.
 fn open(filled: u32) -> Box<dyn FnMut()> {
     let pool = PoolConfig::new(vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))]);
     let mut nat = SnatPool::new(Config::new(PORTS, vec![pool]), [7; 32]).expect("sound");
     let mut number = 0;
-    let mut next = move || {
+    let mut next = move |close: Option<SessionId>| {
+        if let Some(oldest) = close {
+            assert!(nat.close(Duration::ZERO, oldest));
+        }
         let id = bind(&mut nat, number).expect("a port is left");
         confirm(&mut nat, id);
         number += 1;
+        id
     };
-    (0..filled).for_each(|_| next());
-    Box::new(next)
+    (0..filled).for_each(|_| {
+        next(None);
+    });
+    let mut young: VecDeque<SessionId> = (0..YOUNG).map(|_| next(None)).collect();
+    Box::new(move || {
+        let oldest = young.pop_front();
+        young.push_back(next(oldest));
+    })
 }
 
 fn bind(nat: &mut SnatPool, number: u32) -> Option<SessionId> {
