@@ -44,7 +44,8 @@ impl Flows {
     pub fn open(sessions: u32) -> Self {
         let address = |index| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x46, 0, 0, 0, 0, index));
         let pool = PoolConfig::new((1..=ADDRESSES).map(address).collect());
-        let config = Config::new(sessions + sessions / 8 + 16, vec![pool]);
+        let room = sessions + sessions / 8 + LIVES as u32 + 16;
+        let config = Config::new(room, vec![pool]);
         let mut nat = SnatPool::new(config, [7; 32]).expect("a sound configuration");
         let now = Duration::ZERO;
         let mut outside = Vec::with_capacity(sessions as usize);
@@ -137,7 +138,7 @@ impl Floor {
     /// With `sessions` records, and room for a few more.
     #[must_use]
     pub fn open(sessions: u32) -> Self {
-        let room = sessions as usize + sessions as usize / 8 + 16;
+        let room = sessions as usize + sessions as usize / 8 + LIVES + 16;
         let mut floor = Self {
             hasher: SipHasher13::new_with_keys(1, 2),
             slots: HashTable::with_capacity(room),

@@ -197,6 +197,19 @@ impl Store {
         })
     }
 
+    /// How many places there are, filled or not.
+    pub(crate) fn slots(&self) -> u32 {
+        u32::try_from(self.slots.slots.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The plain answer at a place, if it holds.
+    pub(crate) fn kept(&self, now: Duration, index: u32) -> Option<(&Entry, Variant)> {
+        let slot = self.slots.get(index)?;
+        let entry = slot.entry.as_ref()?;
+        let plain = slot.variant.policy() == 0 && entry.kind != Kind::Failure;
+        (plain && now < entry.expires_at()).then_some((entry, slot.variant))
+    }
+
     /// What was found.
     pub(crate) fn entry(&self, found: Found) -> Option<&Entry> {
         self.slots.get(found.slot)?.entry.as_ref()

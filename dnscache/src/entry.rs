@@ -8,7 +8,7 @@ use crate::key::Key;
 use crate::understand::{Kind, Understood};
 use crate::wire::{
     Edns, ExtendedError, HEADER_BYTES, Message, OPT_BYTES, Query, Record, Section, Writer, flag,
-    get_u16, get_u32, put_u16, put_u32, rcode, rewrite, rtype, write_opt,
+    get_u16, get_u32, plain_opt, put_u16, put_u32, rcode, rewrite, rtype, write_opt,
 };
 
 /// An answer as it came, and what has to be known to serve it again.
@@ -171,6 +171,31 @@ impl Entry {
         self.set_question(query.question_wire());
     }
 
+    /// Writes the message with the TTLs that are left into a buffer of its length.
+    pub(crate) fn write_aged(&self, now: Duration, out: &mut [u8]) {
+        let (message, offsets) = self.bytes.split_at(usize::from(self.message_bytes));
+        if out.len() != message.len() {
+            return;
+        }
+        out.copy_from_slice(message);
+        let Age::Since(age) = self.age(now) else {
+            return;
+        };
+        lower_ttls(
+            out,
+            offsets,
+            u32::try_from(age.as_secs()).unwrap_or(u32::MAX),
+        );
+    }
+
+    /// So much of its life has passed elsewhere.
+    pub(crate) fn grow_older(&mut self, elapsed: Duration) {
+        let seconds = u32::try_from(elapsed.as_secs()).unwrap_or(u32::MAX);
+        self.life = self.life.saturating_sub(seconds);
+        let (message, offsets) = self.bytes.split_at_mut(usize::from(self.message_bytes));
+        lower_ttls(message, offsets, seconds);
+    }
+
     /// How old it is, and so how its TTLs are to be given.
     pub(crate) fn age(&self, now: Duration) -> Age {
         Age::Since(now.saturating_sub(self.stored_at))
@@ -259,13 +284,7 @@ impl Entry {
             match age {
                 Age::Since(age) => {
                     let seconds = u32::try_from(age.as_secs()).unwrap_or(u32::MAX);
-                    if seconds > 0 {
-                        for at in offsets_in(offsets) {
-                            if let Some(ttl) = get_u32(reply, at) {
-                                put_u32(reply, at, ttl.saturating_sub(seconds));
-                            }
-                        }
-                    }
+                    lower_ttls(reply, offsets, seconds);
                 }
                 Age::Stale => offsets_in(offsets).for_each(|at| put_u32(reply, at, STALE_TTL)),
             }
@@ -287,6 +306,13 @@ fn finish(
     }
     let limit = envelope.limit.min(out.len());
     let (message, rest) = out.get_mut(..limit)?.split_at_mut_checked(length)?;
+    if envelope.error.is_none() {
+        let opt = plain_opt(envelope.udp_bytes, extended_rcode, query.dnssec_ok());
+        *rest.first_chunk_mut()? = opt;
+        let count = get_u16(message, 10)?.checked_add(1)?;
+        put_u16(message, 10, count);
+        return length.checked_add(OPT_BYTES);
+    }
     let mut writer = Writer::new(rest);
     write_opt(
         &mut writer,
@@ -356,6 +382,20 @@ pub(crate) fn write_refusal(
         write_opt(&mut writer, udp_bytes, code >> 4, dnssec_ok, None)?;
     }
     Some(writer.len())
+}
+
+#[inline]
+fn lower_ttls(message: &mut [u8], offsets: &[u8], seconds: u32) {
+    for at in offsets_in(offsets) {
+        let field = message
+            .get_mut(at..)
+            .and_then(|rest| rest.first_chunk_mut());
+        if let Some(field) = field {
+            *field = u32::from_be_bytes(*field)
+                .saturating_sub(seconds)
+                .to_be_bytes();
+        }
+    }
 }
 
 fn offsets_in(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {

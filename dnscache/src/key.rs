@@ -1,7 +1,5 @@
 //! Under what an answer is kept.
 
-use core::hash::Hasher;
-
 use siphasher::sip::SipHasher13;
 
 use crate::wire::{NAME_BYTES, Query, lowercase};
@@ -22,11 +20,8 @@ impl HashKey {
         )
     }
 
-    fn hash(self, name: &[u8], class: u16) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
-        hasher.write(name);
-        hasher.write_u16(class);
-        hasher.finish()
+    fn hash(self, name: &[u8]) -> u64 {
+        SipHasher13::new_with_keys(self.0, self.1).hash(name)
     }
 }
 
@@ -96,11 +91,7 @@ impl Key {
     }
 
     fn hash_name(&self) -> u64 {
-        let class = self
-            .question()
-            .last_chunk::<2>()
-            .map_or(0, |class| u16::from_be_bytes(*class));
-        self.hash.hash(self.name(), class)
+        self.hash.hash(self.name())
     }
 
     pub(crate) fn question(&self) -> &[u8] {
@@ -113,16 +104,12 @@ impl Key {
             .map_or(&[], |(name, _)| name)
     }
 
-    pub(crate) fn rtype(&self) -> u16 {
-        self.question()
-            .last_chunk::<4>()
-            .map_or(0, |[high, low, _, _]| u16::from_be_bytes([*high, *low]))
-    }
-
-    /// The types and variants of one name lie far apart without a second pass over the name, and who
+    /// The types, classes and variants of one name lie far apart without a second pass over the name, and who
     /// does not know the name's keyed hash cannot aim.
     pub(crate) fn hash(&self) -> u64 {
-        let apart = u64::from(self.rtype()) << 16 | u64::from(self.variant.0);
+        let question = self.question().last_chunk::<4>();
+        let numbers = question.map_or(0, |numbers| u32::from_be_bytes(*numbers));
+        let apart = u64::from(numbers) << 16 | u64::from(self.variant.0);
         self.name_hash ^ apart.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 

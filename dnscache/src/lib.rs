@@ -16,6 +16,7 @@ mod config;
 mod zone;
 
 mod client;
+mod connections;
 mod limit;
 mod local;
 mod ticket;
@@ -40,8 +41,9 @@ mod stats;
 
 pub use client::{Client, DropReason, Fetch, Ticket, Transport, Verdict};
 pub use config::{Config, Unmatched};
+pub use connections::{ConnectionLimits, Connections, Framed};
 pub use event::{Event, FetchId, Mismatch, Transmit};
-pub use resolver::Resolver;
+pub use resolver::{DumpCursor, LoadError, Loaded, Resolver};
 pub use stats::{
     CacheStats, ClientStats, DropCounts, MismatchCounts, RttCounts, Stats, TypeCounts,
     UpstreamStats,

@@ -88,12 +88,11 @@ impl LocalZones {
     }
 
     /// The whole response, identifier and flags of the query aside; `None` if the name is no local one.
-    pub(crate) fn answer(&self, query: &Query<'_>) -> Option<Vec<u8>> {
+    pub(crate) fn answer(&self, query: &Query<'_>, name: &[u8]) -> Option<Vec<u8>> {
         if query.class() != IN {
             return None;
         }
-        let name = query.name_wire().to_ascii_lowercase();
-        let apex = Labels::new(&name)
+        let apex = Labels::new(name)
             .take_while(|suffix| !self.forwarded.contains(*suffix))
             .find(|suffix| self.zones.contains(*suffix))?;
         let is_apex = apex.len() == name.len();

@@ -1,6 +1,7 @@
 //! A forwarding resolver with a cache: ties clients, cache and upstream servers together.
 
 mod derive;
+mod dump;
 mod query;
 mod settle;
 
@@ -22,6 +23,8 @@ use crate::stream::StreamId;
 use crate::ticket::Tickets;
 use crate::upstream::{StreamInput, StreamTransmit};
 use crate::wire::{ExtendedError, Name, Query, Question};
+
+pub use dump::{DumpCursor, LoadError, Loaded};
 
 /// A caching forwarder without I/O: queries and datagrams in, replies and datagrams out.
 ///

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::ttl;
 use crate::wire::{
     Labels, Message, NAME_BYTES, Record, Section, expand, extended_error, flag, get_u32,
-    lower_name, name_is, put_u16, rcode, referred_name, rewrite, rtype,
+    lower_name, name_is, names_stand_still, put_u16, rcode, referred_name, rewrite, rtype,
 };
 
 /// Names of a CNAME chain, the question's included; longer ones are taken for a loop.
@@ -79,6 +79,9 @@ pub(crate) fn understand(bytes: &[u8]) -> Result<Understood, Unusable> {
             });
         }
         (_, _) => return Err(broken),
+    }
+    if !names_stand_still(&message, &records) {
+        return Err(broken);
     }
     let chain = chain(&message, &records).ok_or(broken)?;
     let kept = keep(&message, &records, &chain);

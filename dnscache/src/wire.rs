@@ -10,13 +10,13 @@ mod rewrite;
 
 pub(crate) use bytes::{Writer, get_u16, get_u32, put_u16, put_u32};
 pub use edns::{Edns, ExtendedError};
-pub(crate) use edns::{OPT_BYTES, extended_error, opt_is_sound, write_opt};
+pub(crate) use edns::{OPT_BYTES, extended_error, opt_is_sound, plain_opt, write_opt};
 pub(crate) use message::{Message, Record, Section};
 pub(crate) use name::{Labels, expand, lower_name, lowercase, name_is, skip_name};
 pub use name::{Name, NameError};
 pub(crate) use query::question;
 pub use query::{Query, QueryError, Question};
-pub(crate) use rewrite::{referred_name, rewrite};
+pub(crate) use rewrite::{names_stand_still, referred_name, rewrite};
 
 /// Octets before the question: identifier, flags and four counts (RFC 1035 §4.1.1).
 pub(crate) const HEADER_BYTES: usize = 12;

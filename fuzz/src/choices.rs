@@ -26,6 +26,11 @@ impl<'a> Choices<'a> {
         Some(values[index])
     }
 
+    /// All that is left.
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        core::mem::take(&mut self.0)
+    }
+
     /// As many of the next bytes as the two before them say, or as there are.
     pub(crate) fn block(&mut self) -> Option<&'a [u8]> {
         let length = usize::from(self.word()?).min(self.0.len());

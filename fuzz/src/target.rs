@@ -5,8 +5,8 @@ use std::fs;
 use std::process::ExitCode;
 
 use crate::{
-    dns46_pair, dnscache_query, dnscache_response, egress_config, nat46_address, nat46_offload,
-    nat46_packet, nat46_recipe, snatpool_operations,
+    dns46_pair, dnscache_query, dnscache_records, dnscache_response, dnscache_stream,
+    egress_config, nat46_address, nat46_offload, nat46_packet, nat46_recipe, snatpool_operations,
 };
 
 /// A target: its name, and what it does with an input.
@@ -27,7 +27,9 @@ impl Target {
 pub const TARGETS: &[Target] = &[
     Target::new("dns46_pair", dns46_pair),
     Target::new("dnscache_query", dnscache_query),
+    Target::new("dnscache_records", dnscache_records),
     Target::new("dnscache_response", dnscache_response),
+    Target::new("dnscache_stream", dnscache_stream),
     Target::new("egress_config", egress_config),
     Target::new("nat46_address", nat46_address),
     Target::new("nat46_offload", nat46_offload),

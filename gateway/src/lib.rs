@@ -12,7 +12,6 @@ mod streams;
 
 // What waits, what is kept beside the libraries, what is told.
 mod arena;
-mod clients;
 mod event;
 mod recipes;
 mod sockets;
@@ -33,7 +32,7 @@ use core::ops::Range;
 use core::time::Duration;
 
 use dns46::{Dns46, OperationId, StoreOperation, StoreReply};
-use dnscache::Resolver;
+use dnscache::{ConnectionLimits, Connections, Resolver};
 use egress_config::Plan;
 use nat46::offload::Offload;
 use nat46::packet::Packet;
@@ -43,7 +42,6 @@ use snatpool::{SessionId, SnatPool};
 
 use crate::arena::{Arena, Held, Leaving, Limits};
 use crate::classify::{Classifier, Way};
-use crate::clients::Clients;
 use crate::recipes::Recipes;
 use crate::setup::{Parts, Translators};
 use crate::sockets::{Connection, Sockets};
@@ -111,7 +109,7 @@ pub struct Gateway {
     resolver: Option<Resolver>,
     sockets: Sockets,
     servers: Servers,
-    clients: Clients,
+    clients: Connections,
     /// Clients that may have sent more than could be asked at once.
     unread: Vec<Connection>,
     recipes: Recipes,
@@ -205,7 +203,7 @@ impl Gateway {
             resolver: parts.resolver,
             sockets: parts.sockets,
             servers: Servers::default(),
-            clients: Clients::default(),
+            clients: Connections::new(ConnectionLimits::default()),
             unread: Vec::new(),
             recipes: Recipes::default(),
             arena: Arena::new(Limits::default()),

@@ -4,14 +4,13 @@ use alloc::collections::BTreeMap;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use dnscache::{Client, StreamId, StreamInput, StreamTransmit};
+use dnscache::{Client, Connections, Framed, StreamId, StreamInput, StreamTransmit};
 use nat46::packet::Packet;
 use nat46::packet::build::UDP_HEADROOM;
 use nat46::{HEADROOM, PacketBuf};
 use snatpool::{Lookup, Session};
 
 use crate::classify::DNS_PORT;
-use crate::clients::{Framed, PREFIX};
 use crate::setup::OWN;
 use crate::sockets::{Connection, SocketEvent};
 use crate::{DropReason, Event, Gateway, Side, Transmit, Verdict, tuple};
@@ -188,14 +187,18 @@ impl Gateway {
                 connection,
                 client,
                 local,
-            } => self.clients.add(now, connection, client, local),
+            } => {
+                if !self.clients.open(now, connection.0, client, local) {
+                    self.sockets.close(now, connection);
+                }
+            }
             SocketEvent::Open { connection } => {
                 if let Some(stream) = self.servers.of_connection(connection) {
                     resolver.handle_stream(now, stream, StreamInput::Open);
                 }
             }
-            SocketEvent::Bytes { connection, bytes } if self.clients.has(connection) => {
-                self.clients.receive(connection, &bytes);
+            SocketEvent::Bytes { connection, bytes } if self.clients.has(connection.0) => {
+                self.clients.receive(connection.0, &bytes);
                 self.read_queries(now, connection);
             }
             SocketEvent::Bytes { connection, bytes } => {
@@ -204,7 +207,7 @@ impl Gateway {
                 }
             }
             SocketEvent::Closed { connection } => {
-                self.clients.remove(connection);
+                self.clients.close(connection.0);
                 if let Some(stream) = self.servers.remove(connection) {
                     resolver.handle_stream(now, stream, StreamInput::Closed);
                 }
@@ -215,24 +218,14 @@ impl Gateway {
     /// Asks what a client's bytes hold.
     fn read_queries(&mut self, now: Duration, connection: Connection) {
         loop {
-            match self.clients.next(now, connection) {
-                Framed::Query {
-                    address,
-                    local,
-                    query,
-                } => {
-                    let client = Client {
-                        address,
-                        local,
-                        transport: dnscache::Transport::Tcp,
-                        token: connection.0,
-                    };
+            match self.clients.next(now, connection.0) {
+                Framed::Query { client, query } => {
                     let verdict = self.query(now, client, &query);
                     self.reply_later(now, &client, verdict);
                 }
                 Framed::Nothing => return,
                 Framed::TooLong => {
-                    self.clients.remove(connection);
+                    self.clients.close(connection.0);
                     self.sockets.close(now, connection);
                     return;
                 }
@@ -245,22 +238,23 @@ impl Gateway {
     pub(crate) fn reply_on_stream(&mut self, now: Duration, client: &Client, len: Option<usize>) {
         let connection = Connection(client.token);
         if let Some(len) = len
-            && let Ok(prefix) = u16::try_from(len)
+            && let Some(prefix) = Connections::prefix(len)
         {
-            let start = UDP_HEADROOM - PREFIX;
-            self.message[start..UDP_HEADROOM].copy_from_slice(&prefix.to_be_bytes());
+            let start = UDP_HEADROOM - prefix.len();
+            self.message[start..UDP_HEADROOM].copy_from_slice(&prefix);
             let framed = &self.message[start..UDP_HEADROOM + len];
             self.sockets.send(now, connection, framed);
         }
-        self.clients.answered(now, connection);
+        self.clients.answered(now, connection.0);
         self.unread.push(connection);
     }
 
     /// Lets go of clients that ask nothing any more.
     pub(crate) fn close_idle_clients(&mut self, now: Duration) {
-        for connection in self.clients.idle(now) {
-            self.clients.remove(connection);
-            self.sockets.close(now, connection);
+        let idle: Vec<u64> = self.clients.idle(now).collect();
+        for number in idle {
+            self.clients.close(number);
+            self.sockets.close(now, Connection(number));
         }
     }
 }

@@ -41,7 +41,7 @@ impl Keys {
         }
     }
 
-    /// Where a key stands in a table. Its first byte must be a [`Purpose`].
+    /// Where a key stands in a table. One of its bytes must be a [`Purpose`].
     #[inline]
     pub(crate) fn place(&self, key: &[u8]) -> u64 {
         self.tables.hash(key)
@@ -53,13 +53,15 @@ impl Keys {
         self.place(&pair(head, address))
     }
 
-    /// The same of a number, whose lowest byte is the [`Purpose`], and two addresses.
+    /// The same of a number of 48 bits, whose lowest byte is the [`Purpose`], and two addresses. The
+    /// number comes last: six bytes share the block of the length, which spares a round.
     #[inline]
     pub(crate) fn place_both(&self, head: u64, one: Octets, other: Octets) -> u64 {
         let ([a, b], [c, d]) = (one.words(), other.words());
         let mut bytes = [0; 40];
-        write(&mut bytes, [head, a, b, c, d]);
-        self.place(&bytes)
+        write(&mut bytes, [a, b, c, d, head]);
+        let [meant @ .., _, _] = &bytes;
+        self.place(meant)
     }
 
     /// A number that nobody outside can guess (RFC 6056 §3.4). Its first byte must be a

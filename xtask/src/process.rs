@@ -11,6 +11,8 @@ pub(crate) fn cargo(tree: &Tree, arguments: &str) -> Command {
     command
         .args(arguments.split_whitespace())
         .current_dir(&tree.root)
+        // A tier builds each crate once: what helps the next build only slows this one.
+        .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TARGET_DIR", &tree.target);
     command
 }

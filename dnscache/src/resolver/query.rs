@@ -65,10 +65,11 @@ impl Resolver {
         out: &mut [u8],
     ) -> Verdict {
         self.stats.types.count(query.rtype());
-        if let Some(message) = self.local.as_ref().and_then(|local| local.answer(query)) {
+        let key = Key::new(self.store.hash, query.question_wire(), Variant::of(query));
+        let local = self.local.as_ref();
+        if let Some(message) = local.and_then(|local| local.answer(query, key.name())) {
             return self.reply_local(now, client.transport, query, &message, out);
         }
-        let key = Key::new(self.store.hash, query.question_wire(), Variant::of(query));
         let policy = if query.checking_disabled() { 0 } else { policy };
         let found = self.lookup(now, &key);
         match found {

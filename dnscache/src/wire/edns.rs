@@ -65,6 +65,19 @@ impl ExtendedError<'static> {
     pub const INVALID_DATA: Self = Self { code: 24, text: "" };
 }
 
+/// An OPT record of ours without options.
+#[inline]
+pub(crate) const fn plain_opt(
+    udp_bytes: u16,
+    extended_rcode: u8,
+    dnssec_ok: bool,
+) -> [u8; OPT_BYTES] {
+    let [_, opt] = rtype::OPT.to_be_bytes();
+    let [size0, size1] = udp_bytes.to_be_bytes();
+    let flags = if dnssec_ok { (DO >> 8) as u8 } else { 0 };
+    [0, 0, opt, size0, size1, extended_rcode, 0, flags, 0, 0, 0]
+}
+
 /// Appends an OPT record of ours; the extended error is left out when it does not fit (RFC 8914 §3).
 pub(crate) fn write_opt(
     writer: &mut Writer<'_>,

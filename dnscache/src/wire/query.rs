@@ -5,8 +5,8 @@ use core::fmt;
 
 use super::message::{Records, Section};
 use super::{
-    CLASS_IN, Edns, HEADER_BYTES, MINIMUM_UDP_BYTES, Name, flag, get_u16, opt_is_sound, rcode,
-    rtype, skip_name,
+    CLASS_IN, Edns, HEADER_BYTES, MINIMUM_UDP_BYTES, Name, OPT_BYTES, flag, get_u16, opt_is_sound,
+    rcode, rtype, skip_name,
 };
 
 /// A standard query with one question, borrowed from the message that holds it.
@@ -118,7 +118,11 @@ impl<'a> Query<'a> {
         };
         if [an0, an1, ns0, ns1, ar0, ar1] != [0; 6] {
             let counts = [[an0, an1], [ns0, ns1], [ar0, ar1]].map(u16::from_be_bytes);
-            query.edns = read_edns(message, HEADER_BYTES + question.len(), counts)?;
+            let at = HEADER_BYTES + question.len();
+            query.edns = match plain_opt(message, at, counts) {
+                Some(edns) => Some(edns),
+                None => read_edns(message, at, counts)?,
+            };
         }
         match query.rtype() {
             found @ (rtype::OPT | rtype::TKEY | rtype::TSIG | rtype::IXFR | rtype::AXFR) => {
@@ -254,6 +258,21 @@ pub(crate) fn question(body: &[u8]) -> Option<&[u8]> {
         return None;
     }
     body.get(..at.checked_add(4)?)
+}
+
+/// An OPT record of version 0 without options that is all there is behind the question: what most
+/// queries have, and no need to look at records for.
+#[inline]
+fn plain_opt(message: &[u8], at: usize, counts: [u16; 3]) -> Option<Edns> {
+    let record: &[u8; OPT_BYTES] = message.get(at..)?.try_into().ok()?;
+    match *record {
+        [0, 0, 41, size0, size1, _, 0, flags0, flags1, 0, 0] if counts == [0, 0, 1] => {
+            let size = u16::from_be_bytes([size0, size1]);
+            let flags = u32::from(u16::from_be_bytes([flags0, flags1]));
+            Some(Edns::from_fields(size, flags))
+        }
+        _ => None,
+    }
 }
 
 fn read_edns(message: &[u8], at: usize, counts: [u16; 3]) -> Result<Option<Edns>, QueryError> {

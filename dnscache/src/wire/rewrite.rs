@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use super::message::{Message, Record, Section};
-use super::{HEADER_BYTES, NAME_BYTES, expand, get_u16, put_u16, rtype};
+use super::{HEADER_BYTES, NAME_BYTES, expand, get_u16, put_u16, put_u32, rtype};
 
 /// Compression targets that are remembered; more would cost more time than they save octets.
 const TARGETS: usize = 64;
@@ -37,6 +37,36 @@ pub(crate) fn rewrite(message: &Message<'_>, question: &[u8], kept: &[Record]) -
         put_u16(&mut out.bytes, at, count);
     }
     (out.bytes.len() <= usize::from(u16::MAX)).then_some(out.bytes)
+}
+
+/// Whether every name reads the same whatever the TTLs and the type of the question are: a pointer may
+/// lead into those, and what is cached would then change its names with its age.
+pub(crate) fn names_stand_still(message: &Message<'_>, records: &[Record]) -> bool {
+    let mut other = message.bytes.to_vec();
+    for record in records {
+        put_u32(&mut other, record.ttl_at, u32::MAX);
+    }
+    put_u16(&mut other, message.body_at().saturating_sub(4), u16::MAX);
+    let same = |at: usize| {
+        let (mut one, mut two) = ([0; NAME_BYTES], [0; NAME_BYTES]);
+        let read = expand(message.bytes, at, &mut one);
+        let (_, end) = read?;
+        (read == expand(&other, at, &mut two) && one == two).then_some(end)
+    };
+    records.iter().all(|record| {
+        let Some((before, names)) = names_in(record.rtype, record.rdata(message.bytes)) else {
+            return false;
+        };
+        let mut at = record.rdata_at.saturating_add(before);
+        let rdata = (0..names).all(|_| match same(at) {
+            Some(end) => {
+                at = end;
+                true
+            }
+            None => false,
+        });
+        rdata && same(record.owner_at).is_some()
+    })
 }
 
 struct Rewriter {

@@ -372,3 +372,20 @@ fn dns_42_forged_replies_enter_nothing() {
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
+
+/// Found by fuzzing: the alias's name goes on in the TTL of its own record. As it came it read
+/// `hm.~.`, and something else a second later.
+#[test]
+fn regression_a_name_that_leads_into_a_ttl_is_no_name() {
+    let mut world = World::new();
+    let ticket = world.park(&Ask::new("www.example.com", rtype::A));
+    let sent = world.sent_one();
+    let rdata = [2, b'h', b'm', 0xc0, 0];
+    let mut answer =
+        Answer::to(&sent.bytes).answer("www.example.com", rtype::CNAME, 0x017e_0084, &rdata);
+    let ttl_at = answer.bytes.len() - rdata.len() - 6;
+    *answer.bytes.last_mut().unwrap() = u8::try_from(ttl_at).unwrap();
+    world.deliver(&sent, &answer).unwrap();
+    world.accept(0);
+    assert_eq!(rcode_of(&world.answered(ticket)), rcode::SERVFAIL);
+}

@@ -3,6 +3,7 @@
 extern crate alloc;
 
 mod common;
+mod dump;
 mod failure;
 mod flow;
 mod forgery;

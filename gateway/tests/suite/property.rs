@@ -17,7 +17,7 @@ use crate::world::*;
 /// Sequences of a run; the soak asks for more.
 fn sequences() -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok();
-    asked.and_then(|count| count.parse().ok()).unwrap_or(500)
+    asked.and_then(|count| count.parse().ok()).unwrap_or(200)
 }
 
 /// One thing that happens. Numbers pick among what there is.
