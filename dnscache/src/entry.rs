@@ -228,6 +228,12 @@ impl Entry {
         self.life = seconds;
     }
 
+    /// Whether no more than a tenth of its life is left.
+    pub(crate) fn is_ending(&self, now: Duration) -> bool {
+        let age = now.saturating_sub(self.stored_at).as_millis();
+        age.saturating_mul(10) >= u128::from(self.life) * 9_000
+    }
+
     /// The moment from which on the answer does not hold any more.
     pub(crate) fn expires_at(&self) -> Duration {
         self.stored_at

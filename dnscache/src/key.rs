@@ -2,10 +2,12 @@
 
 use siphasher::sip::SipHasher13;
 
-use crate::wire::{NAME_BYTES, Query, lowercase};
+use crate::wire::{NAME_BYTES, Query, lowercase_word};
 
 /// Name, type and class.
 const QUESTION_BYTES: usize = NAME_BYTES + 4;
+/// Whole words, so that letters are made small eight at a time.
+const BUFFER: usize = QUESTION_BYTES.next_multiple_of(8);
 
 /// Names are an outsider's choice, and so the hash is keyed.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +62,7 @@ impl Variant {
 /// A question in lower case, and the hash of what it is kept under.
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
-    question: [u8; QUESTION_BYTES],
+    question: [u8; BUFFER],
     length: usize,
     hash: HashKey,
     name_hash: u64,
@@ -70,14 +72,21 @@ pub(crate) struct Key {
 impl Key {
     /// `question` is name, type and class, with letters of any case.
     pub(crate) fn new(hash: HashKey, question: &[u8], variant: Variant) -> Self {
-        let mut lower = [0; QUESTION_BYTES];
+        let mut lower = [0; BUFFER];
         let length = question.len().min(QUESTION_BYTES);
         if let (Some(into), Some(from)) = (lower.get_mut(..length), question.get(..length)) {
             into.copy_from_slice(from);
-            // The type and class may look like letters.
-            if let Some((name, _)) = into.split_last_chunk_mut::<4>() {
-                lowercase(name);
-            }
+        }
+        let (words, _) = lower.as_chunks_mut::<8>();
+        for word in words.iter_mut().take(length.div_ceil(8)) {
+            *word = lowercase_word(*word);
+        }
+        // The type and class may look like letters.
+        if let (Some(into), Some(from)) = (
+            lower.get_mut(..length).and_then(|all| all.last_chunk_mut()),
+            question.last_chunk::<4>(),
+        ) {
+            *into = *from;
         }
         let mut key = Self {
             question: lower,

@@ -101,6 +101,11 @@ impl Blocks {
         self.spans.get(usize::from(address))?.as_ref()
     }
 
+    /// Whether no address is cut into blocks.
+    pub(crate) const fn is_unused(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// How many blocks of this address a client may have, if it is cut into blocks.
     pub(crate) fn per_client(&self, address: u16) -> Option<u16> {
         self.span(address).map(|span| span.per_client)

@@ -30,6 +30,11 @@ impl Own {
         }
     }
 
+    /// Without quotas there is nothing to keep.
+    pub(crate) const fn is_unused(&self) -> bool {
+        self.links.is_empty()
+    }
+
     /// Puts a session last in the ring that starts at `head`.
     pub(crate) fn link(&mut self, head: &mut u32, slot: u32) {
         if slot as usize >= self.links.len() {

@@ -7,6 +7,7 @@ use crate::refused::Refused;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     opened: u64,
+    live: u64,
     closed: [u64; Closed::ALL.len()],
     refused: [u64; Refused::COUNT],
     pub(crate) high_water: u64,
@@ -18,13 +19,15 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) fn opened(&mut self) {
         self.opened += 1;
-        self.high_water = self.high_water.max(self.live());
+        self.live += 1;
+        self.high_water = self.high_water.max(self.live);
     }
 
     pub(crate) fn closed(&mut self, why: Closed) {
         if let Some(count) = self.closed.get_mut(why as usize) {
             *count += 1;
         }
+        self.live = self.live.saturating_sub(1);
     }
 
     pub(crate) fn refused(&mut self, why: Refused) {
@@ -57,7 +60,7 @@ impl Counters {
         self.refused.get(why.index()).copied().unwrap_or_default()
     }
 
-    pub(crate) fn live(&self) -> u64 {
-        self.opened - self.closed.iter().sum::<u64>().min(self.opened)
+    pub(crate) const fn live(&self) -> u64 {
+        self.live
     }
 }

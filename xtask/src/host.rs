@@ -198,6 +198,7 @@ fn asked(tree: &Tree, lab: &Lab) -> Result<(), String> {
     for (line, wanted) in [
         ("show mappings", "2001:db8:46::80"),
         ("show sessions", "10.244.1.10:"),
+        ("show destinations", "2001:db8:46::80"),
         ("show pools -o csv", "2002::10:50:20:1"),
         ("show cache", "derived_hits"),
         ("show stats -o json", "\"egress-ipv6-nat64\""),

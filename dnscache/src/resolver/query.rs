@@ -295,9 +295,7 @@ impl Resolver {
         let Some(entry) = self.store.entry(found) else {
             return;
         };
-        let left = entry.expires_at().saturating_sub(now);
-        let due = left.saturating_mul(10) <= Duration::from_secs(entry.life().into());
-        if !due || self.forwarder.is_asked(key) {
+        if !entry.is_ending(now) || self.forwarder.is_asked(key) {
             return;
         }
         if let Route::Ask(zone) = self.forwarder.zones.route(key.name())

@@ -110,7 +110,9 @@ impl SnatPool {
         };
         let free = self.release_port(slot);
         if let Some(cold) = self.table.cold.get(slot as usize) {
-            self.clients.leave_block(cold.client, address, port);
+            if !self.clients.blocks.is_unused() {
+                self.clients.leave_block(cold.client, address, port);
+            }
             self.clients.close(self.now, cold.client, free);
         }
         self.holding = self.holding.saturating_sub(1);
@@ -144,7 +146,7 @@ impl SnatPool {
         let (second, now) = (due.second_after(), self.now.second());
         self.wheel
             .arm(&mut self.table.cold, slot, class, second, now);
-        if class != Class::Protected {
+        if class != Class::Protected && !self.own.is_unused() {
             let Some(cold) = self.table.cold.get(slot as usize) else {
                 return;
             };
@@ -155,6 +157,9 @@ impl SnatPool {
     }
 
     fn disown(&mut self, slot: u32) {
+        if self.own.is_unused() {
+            return;
+        }
         let Some(cold) = self.table.cold.get(slot as usize) else {
             return;
         };

@@ -320,7 +320,9 @@ impl SnatPool {
             .insert(hashes, hot, client, pool)
             .ok_or(Refused::Sessions)?;
         let new_port = self.claim_port(&hot, pool, mapping);
-        self.clients.enter_block(hot.address, hot.port);
+        if !self.clients.blocks.is_unused() {
+            self.clients.enter_block(hot.address, hot.port);
+        }
         self.clients.open(self.now, client, new_port);
         if let Some(entry) = self.pools.address_mut(hot.address) {
             entry.sessions += 1;

@@ -11,7 +11,8 @@ impl SnatPool {
         let slot = self.queue.first();
         match slot.and_then(|slot| self.poll_session(slot)) {
             Some(event) => Some(event),
-            None => self.poll_rest(),
+            None if self.has_event() => self.poll_rest(),
+            None => None,
         }
     }
 
