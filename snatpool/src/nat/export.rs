@@ -27,8 +27,8 @@ impl SnatPool {
     pub const EXPORT_LEN: usize = HEADER.len() + RECORD;
 
     /// Writes sessions from where `cursor` stands on, as many as fit, and returns the length. Each
-    /// piece stands for itself: [`import`](Self::import) takes them in any order. It looks at
-    /// [`slots`](Self::slots) / 64 slots at most in one call, so that packets need not wait.
+    /// piece stands for itself: [`import`](Self::import) takes them in any order. One call looks at a
+    /// 64th of all [`slots`](Self::slots), or at 1,024 if that is more, so that packets need not wait.
     ///
     /// The table may change between two calls. Who cannot stop packets for the time writes what
     /// happened meanwhile behind it: [`export_opened`](Self::export_opened) for every

@@ -233,7 +233,6 @@ impl SnatPool {
             due: Ticks::ZERO,
             ..Hot::EMPTY
         };
-        let hot = Hot { kind, ..hot };
         sound.then_some((hot, pool.mapping))
     }
 
