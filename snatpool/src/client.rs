@@ -1,15 +1,17 @@
 //! What is kept of each inside address: its outside addresses and its share.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
+use alloc::vec;
+use core::net::IpAddr;
 
 use crate::block::Blocks;
 use crate::config::{ClientLimits, PoolId};
 use crate::hash::{Keys, Purpose, home};
-use crate::lines::Lines;
 use crate::meter::touch;
 use crate::pool::NO_ADDRESS;
 use crate::record::{NONE, Octets};
 use crate::refused::Refused;
+use crate::tags::Tags;
 use crate::time::Ticks;
 use crate::tuple::Family;
 
@@ -17,13 +19,17 @@ use crate::tuple::Family;
 /// ended, or when its record is needed.
 #[derive(Debug)]
 pub(crate) struct Clients {
-    records: Vec<Client>,
+    tags: Tags,
+    records: Box<[Client]>,
+    /// What quotas ask of each; empty if there are none.
+    shares: Box<[Share]>,
+    /// Each one's port blocks, as a list; empty if no address is cut into blocks.
+    heads: Box<[u32]>,
     pub(crate) blocks: Blocks,
-    index: Lines,
+    /// Clients known, and how many there may be.
+    len: usize,
     bound: usize,
     limits: ClientLimits,
-    /// Unused records.
-    vacant: u32,
     /// Clients without a session, the longest idle first.
     idle_head: u32,
     idle_tail: u32,
@@ -31,8 +37,9 @@ pub(crate) struct Clients {
     last: u32,
 }
 
-/// One client of one pool.
+/// One client of one pool. Packed, for where every session is another client's.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, packed(2))]
 pub(crate) struct Client {
     address: Octets,
     family: Family,
@@ -40,32 +47,46 @@ pub(crate) struct Client {
     /// The outside address of each family that all its flows use (RFC 4787 REQ-2).
     ipv4: u16,
     ipv6: u16,
-    pub(crate) sessions: u32,
-    pub(crate) ports: u32,
-    /// Its sessions that eviction may take, as a list through [`Own`](crate::own::Own).
-    pub(crate) evictable: u32,
-    /// Its port blocks, as a list.
-    pub(crate) blocks: u32,
-    /// The second that `opened` counts.
-    second: u32,
-    opened: u16,
-    idle_at: Ticks,
+    /// Its sessions; of one without, the tick in which the last of them ended.
+    sessions: u32,
+    /// Its neighbours among the idle; [`BUSY`] is the next of one with sessions.
     next: u32,
     prev: u32,
 }
+
+const _: () = assert!(size_of::<Client>() == 34);
+
+/// What quotas count of a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    ports: u32,
+    /// Its sessions that eviction may take, as a list through [`Own`](crate::own::Own).
+    pub(crate) evictable: u32,
+    /// The second that `opened` counts.
+    second: u32,
+    opened: u16,
+}
+
+const BUSY: u32 = NONE - 1;
 
 /// How many idle clients a search for a block may look at.
 const LOOKED_AT: usize = 24;
 
 impl Clients {
     pub(crate) fn new(bound: usize, limits: ClientLimits, blocks: Blocks) -> Self {
+        let tags = Tags::new(bound);
+        let slots = tags.slots();
+        let counted = if limits.any() { slots } else { 0 };
+        let cut = if blocks.is_unused() { 0 } else { slots };
         Self {
+            records: vec![Client::EMPTY; slots].into_boxed_slice(),
+            shares: vec![Share::EMPTY; counted].into_boxed_slice(),
+            heads: vec![NONE; cut].into_boxed_slice(),
+            tags,
             blocks,
-            records: Vec::with_capacity(bound),
-            index: Lines::new(bound),
+            len: 0,
             bound,
             limits,
-            vacant: NONE,
             idle_head: NONE,
             idle_tail: NONE,
             last: NONE,
@@ -80,6 +101,19 @@ impl Clients {
         self.records.get_mut(slot as usize)
     }
 
+    pub(crate) fn share(&self, slot: u32) -> Option<&Share> {
+        self.shares.get(slot as usize)
+    }
+
+    pub(crate) fn share_mut(&mut self, slot: u32) -> Option<&mut Share> {
+        self.shares.get_mut(slot as usize)
+    }
+
+    /// The first of its port blocks, or [`NONE`].
+    pub(crate) fn first_block(&self, slot: u32) -> u32 {
+        self.heads.get(slot as usize).copied().unwrap_or(NONE)
+    }
+
     pub(crate) fn find(
         &self,
         keys: &Keys,
@@ -87,7 +121,7 @@ impl Clients {
         family: Family,
         address: Octets,
     ) -> Option<u32> {
-        self.index.find(hash(keys, pool, family, address), |slot| {
+        self.tags.find(hash(keys, pool, family, address), |slot| {
             touch(1);
             self.get(slot)
                 .is_some_and(|client| client.is(pool, family, address))
@@ -114,35 +148,27 @@ impl Clients {
             self.last = slot;
             return Some(slot);
         }
-        let slot = self.vacate(keys)?;
-        if let Some(client) = self.get_mut(slot) {
-            *client = Client {
-                address,
-                family,
-                pool,
-                idle_at: now,
-                ..Client::EMPTY
-            };
-        }
-        self.index.insert(hash(keys, pool, family, address), slot);
-        self.set_idle(now, slot);
-        Some(slot)
-    }
-
-    /// A record for a new client: unused, or never used, or that of the longest idle client.
-    fn vacate(&mut self, keys: &Keys) -> Option<u32> {
-        if self.vacant == NONE {
-            if self.records.len() < self.bound {
-                self.records.push(Client::EMPTY);
-                return Some(self.records.len() as u32 - 1);
-            }
+        if self.len >= self.bound {
             if self.idle_head == NONE {
                 return None;
             }
             self.forget(keys, self.idle_head);
         }
-        let slot = self.vacant;
-        self.vacant = self.get(slot)?.next;
+        let slot = self.tags.insert(hash(keys, pool, family, address))?.slot;
+        self.len += 1;
+        if let Some(client) = self.get_mut(slot) {
+            *client = Client {
+                address,
+                family,
+                pool,
+                ..Client::EMPTY
+            };
+        }
+        if let Some(share) = self.share_mut(slot) {
+            *share = Share::EMPTY;
+        }
+        self.set_idle(now, slot);
+        self.last = slot;
         Some(slot)
     }
 
@@ -160,44 +186,46 @@ impl Clients {
 
     /// Since when the longest idle client is idle.
     pub(crate) fn soonest_idle(&self) -> Option<Ticks> {
-        self.get(self.idle_head).map(|client| client.idle_at)
+        self.get(self.idle_head)
+            .map(|client| Ticks(client.sessions))
     }
 
     fn forget(&mut self, keys: &Keys, slot: u32) {
         self.end_idle(slot);
-        let vacant = self.vacant;
-        let Some(client) = self.records.get_mut(slot as usize) else {
+        if let Some(head) = self.heads.get_mut(slot as usize) {
+            while *head != NONE {
+                self.blocks.close(*head, head);
+            }
+        }
+        let Some(client) = self.get_mut(slot) else {
             return;
         };
-        while client.blocks != NONE {
-            self.blocks.close(client.blocks, &mut client.blocks);
-        }
-        client.next = vacant;
         let hash = hash(keys, client.pool, client.family, client.address);
-        self.vacant = slot;
+        *client = Client::EMPTY;
         if self.last == slot {
             self.last = NONE;
         }
-        self.index.remove(home(hash), slot);
+        self.tags.free(slot, Some(home(hash)));
+        self.len -= 1;
     }
 
     /// Why this client may not open another session now, if so; `port` says whether it would take
     /// another outside port (RFC 6888 REQ-4, REQ-5).
     pub(crate) fn refuses(&self, now: Ticks, slot: u32, port: bool) -> Option<Refused> {
-        let client = self.get(slot)?;
+        let share = self.share(slot)?;
         let ClientLimits {
             sessions,
             ports,
             new_per_second,
         } = self.limits;
-        if new_per_second.is_some_and(|most| client.second == now.second() && client.opened >= most)
-        {
+        if new_per_second.is_some_and(|most| share.second == now.second() && share.opened >= most) {
             return Some(Refused::QuotaRate);
         }
-        if sessions.is_some_and(|most| client.sessions >= most) {
+        let held = self.get(slot)?.sessions();
+        if sessions.is_some_and(|most| held >= most) {
             return Some(Refused::QuotaSessions);
         }
-        if port && ports.is_some_and(|most| client.ports >= most) {
+        if port && ports.is_some_and(|most| share.ports >= most) {
             return Some(Refused::QuotaPorts);
         }
         None
@@ -205,28 +233,31 @@ impl Clients {
 
     /// The client has one more session, and with it one more port if `port`.
     pub(crate) fn open(&mut self, now: Ticks, slot: u32, port: bool) {
-        if self.get(slot).is_some_and(|client| client.sessions == 0) {
+        if self.get(slot).is_some_and(|client| client.next != BUSY) {
             self.end_idle(slot);
         }
-        let Some(client) = self.get_mut(slot) else {
-            return;
-        };
-        client.sessions += 1;
-        client.ports += u32::from(port);
-        if client.second != now.second() {
-            client.second = now.second();
-            client.opened = 0;
+        if let Some(client) = self.get_mut(slot) {
+            client.sessions += 1;
         }
-        client.opened = client.opened.saturating_add(1);
+        if let Some(share) = self.share_mut(slot) {
+            share.ports += u32::from(port);
+            if share.second != now.second() {
+                share.second = now.second();
+                share.opened = 0;
+            }
+            share.opened = share.opened.saturating_add(1);
+        }
     }
 
     /// One session less.
     pub(crate) fn close(&mut self, now: Ticks, slot: u32, port: bool) {
+        if let Some(share) = self.share_mut(slot) {
+            share.ports = share.ports.saturating_sub(u32::from(port));
+        }
         let Some(client) = self.get_mut(slot) else {
             return;
         };
-        client.sessions = client.sessions.saturating_sub(1);
-        client.ports = client.ports.saturating_sub(u32::from(port));
+        client.sessions = client.sessions().saturating_sub(1);
         if client.sessions == 0 {
             self.set_idle(now, slot);
         }
@@ -243,7 +274,7 @@ impl Clients {
             touch(1);
             let client = self.get(idle)?;
             let next = client.next;
-            let block = self.blocks.get(client.blocks);
+            let block = self.blocks.get(self.first_block(idle));
             if idle != slot && block.is_some_and(|block| block.address == address) {
                 self.forget(keys, idle);
                 return self.grant_unused(slot, address);
@@ -254,9 +285,9 @@ impl Clients {
     }
 
     fn grant_unused(&mut self, slot: u32, address: u16) -> Option<u32> {
-        let client = self.records.get_mut(slot as usize)?;
-        let owner = (client.pool, client.address.to_address(client.family));
-        self.blocks.grant(address, owner, &mut client.blocks)
+        let owner = self.get(slot)?.owner();
+        let head = self.heads.get_mut(slot as usize)?;
+        self.blocks.grant(address, owner, head)
     }
 
     /// Whether a client has as many sessions or ports as it may have.
@@ -264,8 +295,9 @@ impl Clients {
         let Some(client) = self.get(slot) else {
             return true;
         };
+        let ports = self.share(slot).map_or(0, |share| share.ports);
         let full = |limit: Option<u32>, count| limit.is_some_and(|most| count >= most);
-        full(self.limits.sessions, client.sessions) || full(self.limits.ports, client.ports)
+        full(self.limits.sessions, client.sessions()) || full(self.limits.ports, ports)
     }
 
     /// Gives a client the block that a port is in; `false` if another has it, or it is in none
@@ -277,15 +309,16 @@ impl Clients {
         let Some(number) = self.blocks.of_port(address, port) else {
             return false;
         };
-        let Some(client) = self.records.get_mut(slot as usize) else {
+        let Some(owner) = self.get(slot).map(Client::owner) else {
             return false;
         };
-        let owner = (client.pool, client.address.to_address(client.family));
+        let Some(head) = self.heads.get_mut(slot as usize) else {
+            return false;
+        };
         if self.blocks.is_of(number, owner) {
             return true;
         }
-        self.blocks.count_of(address, client.blocks) < most
-            && self.blocks.grant_this(number, owner, &mut client.blocks)
+        self.blocks.count_of(address, *head) < most && self.blocks.grant_this(number, owner, head)
     }
 
     /// A session of this client has a port.
@@ -301,22 +334,22 @@ impl Clients {
             return;
         };
         let empty = self.blocks.leave(number);
-        let Some(client) = self.records.get_mut(slot as usize) else {
+        let Some(head) = self.heads.get_mut(slot as usize) else {
             return;
         };
         let only = self
             .blocks
-            .get(client.blocks)
+            .get(*head)
             .is_none_or(|first| first.next == NONE);
         if empty && !only {
-            self.blocks.close(number, &mut client.blocks);
+            self.blocks.close(number, head);
         }
     }
 
     fn set_idle(&mut self, now: Ticks, slot: u32) {
         let tail = self.idle_tail;
         if let Some(client) = self.get_mut(slot) {
-            client.idle_at = now;
+            client.sessions = now.0;
             client.next = NONE;
             client.prev = tail;
         }
@@ -339,7 +372,20 @@ impl Clients {
             Some(after) => after.prev = prev,
             None => self.idle_tail = prev,
         }
+        if let Some(client) = self.get_mut(slot) {
+            client.sessions = 0;
+            client.next = BUSY;
+        }
     }
+}
+
+impl Share {
+    const EMPTY: Self = Self {
+        ports: 0,
+        evictable: NONE,
+        second: 0,
+        opened: 0,
+    };
 }
 
 impl Client {
@@ -350,18 +396,20 @@ impl Client {
         ipv4: NO_ADDRESS,
         ipv6: NO_ADDRESS,
         sessions: 0,
-        ports: 0,
-        evictable: NONE,
-        blocks: NONE,
-        second: 0,
-        opened: 0,
-        idle_at: Ticks::ZERO,
         next: NONE,
         prev: NONE,
     };
 
     fn is(&self, pool: PoolId, family: Family, address: Octets) -> bool {
-        self.address == address && self.family == family && self.pool == pool
+        { self.address }.is(address) && self.family == family && self.pool == pool
+    }
+
+    const fn owner(&self) -> (PoolId, IpAddr) {
+        (self.pool, { self.address }.to_address(self.family))
+    }
+
+    const fn sessions(&self) -> u32 {
+        if self.next == BUSY { self.sessions } else { 0 }
     }
 
     /// The outside address that this client is paired with.

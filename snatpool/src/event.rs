@@ -166,8 +166,8 @@ pub enum Closed {
 
 impl Closed {
     /// The reason of this number.
-    pub(crate) fn of(number: u32) -> Option<Self> {
-        Self::ALL.get(number as usize).copied()
+    pub(crate) fn of(number: u16) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
     }
 
     pub(crate) const ALL: [Self; 5] = [

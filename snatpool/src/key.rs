@@ -26,6 +26,15 @@ impl OutboundKey {
         }
     }
 
+    /// That of a session.
+    pub(crate) const fn of(hot: &Hot) -> Self {
+        Self {
+            head: outbound_head(hot.client_port, hot.peer_port, hot.kind),
+            client: hot.client,
+            target: hot.target,
+        }
+    }
+
     #[inline]
     pub(crate) fn hash(&self, keys: &Keys) -> u64 {
         keys.place_both(self.head, self.client, self.target)

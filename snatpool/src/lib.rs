@@ -44,6 +44,7 @@ mod table;
 mod key;
 mod lines;
 mod record;
+mod row;
 mod tags;
 
 mod portable;

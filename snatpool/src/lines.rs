@@ -5,77 +5,87 @@ use alloc::vec;
 
 use wide::u32x8;
 
-use crate::hash::{home, scale};
+use crate::hash::home;
 use crate::meter::touch;
+use crate::row::{Away, bucket};
 
-const WIDTH: usize = 8;
+const WIDTH: usize = 7;
+const PLACES: u32 = (1 << WIDTH) - 1;
 
-/// The index never grows, moves or rehashes. A full line sends newcomers on to the next and
-/// counts them, so that a search stops where nothing went on and removal leaves no tombstone.
+/// The index never grows, moves or rehashes.
 #[derive(Debug)]
 pub(crate) struct Lines {
     lines: Box<[Line]>,
-    /// How many entries passed this line on their way from home. At 255 it sticks: the search
-    /// goes on further than needed, which is safe.
-    passed: Box<[u8]>,
+    /// The most lines that any entry had to pass.
+    longest: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 struct Line {
-    /// The low half of the hash, 0 for an empty place.
-    tags: [u32; WIDTH],
-    slots: [u32; WIDTH],
-}
-
-/// The line that an entry is in, and how many it passed on the way there. In six bytes, because every
-/// session has one.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, packed(2))]
-pub(crate) struct Place {
-    line: u32,
-    passed: u16,
-}
-
-impl Place {
-    pub(crate) const NONE: Self = Self { line: 0, passed: 0 };
+    /// The low half of the hash, 0 for an empty place; the last counts who is [`Away`].
+    tags: [u32; WIDTH + 1],
+    /// The last is not used.
+    slots: [u32; WIDTH + 1],
 }
 
 impl Line {
+    const EMPTY: Self = Self {
+        tags: [0; WIDTH + 1],
+        slots: [0; WIDTH + 1],
+    };
+
+    /// Puts an entry in, if there is room.
+    fn put(&mut self, tag: u32, slot: u32) -> bool {
+        let free = matches(&self.tags, 0).trailing_zeros() as usize;
+        let (Some(found), Some(place)) = (self.tags.get_mut(free), self.slots.get_mut(free)) else {
+            return false;
+        };
+        (*found, *place) = (tag, slot);
+        true
+    }
+
     /// Takes an entry out, if it is in this line.
     fn take(&mut self, slot: u32) -> bool {
-        for (tag, place) in self.tags.iter_mut().zip(&self.slots) {
-            if *place == slot && *tag != 0 {
-                *tag = 0;
-                return true;
-            }
-        }
-        false
+        let found = matches(&self.slots, slot) & !matches(&self.tags, 0);
+        let Some(tag) = self.tags.get_mut(found.trailing_zeros() as usize) else {
+            return false;
+        };
+        *tag = 0;
+        true
+    }
+
+    #[inline]
+    const fn away(&self) -> Away {
+        let [.., counts] = self.tags;
+        let [any, far, ..] = counts.to_le_bytes();
+        Away { any, far }
+    }
+
+    const fn set_away(&mut self, Away { any, far }: Away) {
+        let [.., counts] = &mut self.tags;
+        *counts = u32::from_le_bytes([any, far, 0, 0]);
     }
 }
 
 impl Lines {
-    /// For up to `entries`, at a load of four fifths.
+    /// For up to `entries`, at a load of seven tenths.
     pub(crate) fn new(entries: usize) -> Self {
-        let lines = (entries + entries / 4).div_ceil(WIDTH) + 1;
-        let empty = Line {
-            tags: [0; WIDTH],
-            slots: [0; WIDTH],
-        };
+        let lines = (entries + entries * 3 / 7).div_ceil(WIDTH) + 1;
         Self {
-            lines: vec![empty; lines].into_boxed_slice(),
-            passed: vec![0; lines].into_boxed_slice(),
+            lines: vec![Line::EMPTY; lines].into_boxed_slice(),
+            longest: 0,
         }
     }
 
     /// The slot with this hash that `is` the one.
     #[inline]
     pub(crate) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
-        let tag = tag(hash);
-        let mut index = scale(home(hash), self.lines.len());
-        for _ in 0..self.lines.len() {
+        let (home, tag) = (home(hash), tag(hash));
+        let first = self.lines.get(bucket(home, 0, self.lines.len()))?;
+        let (mut line, mut passed) = (first, 0);
+        loop {
             touch(1);
-            let line = self.lines.get(index)?;
             let mut hits = matches(&line.tags, tag);
             while hits != 0 {
                 let slot = *line.slots.get(hits.trailing_zeros() as usize)?;
@@ -84,106 +94,73 @@ impl Lines {
                 }
                 hits &= hits - 1;
             }
-            if self.passed.get(index).is_none_or(|passed| *passed == 0) {
+            if !first.away().goes_on(passed, self.longest) {
                 return None;
             }
-            index = self.after(index);
+            passed += 1;
+            line = self.lines.get(bucket(home, passed, self.lines.len()))?;
         }
-        None
     }
 
     /// Reads the first line of a search, and names the first slot in it with this hash.
     #[inline]
     pub(crate) fn first_hit(&self, hash: u64) -> Option<u32> {
-        let tag = tag(hash);
-        let line = self.lines.get(scale(home(hash), self.lines.len()))?;
-        let place = matches(&line.tags, tag).trailing_zeros();
+        let line = self.lines.get(bucket(home(hash), 0, self.lines.len()))?;
+        let place = matches(&line.tags, tag(hash)).trailing_zeros();
         line.slots.get(place as usize).copied()
     }
 
-    /// Adds an entry. `None` only when every place is taken, which callers rule out by counting.
-    pub(crate) fn insert(&mut self, hash: u64, slot: u32) -> Option<Place> {
-        let home = scale(home(hash), self.lines.len());
-        let mut index = home;
-        for passed in 0..self.lines.len().min(usize::from(u16::MAX)) {
+    /// Adds an entry. `false` only when next to every place is taken, which callers rule out by
+    /// counting.
+    pub(crate) fn insert(&mut self, hash: u64, slot: u32) -> bool {
+        let (home, tag) = (home(hash), tag(hash));
+        for passed in 0..u8::MAX {
             touch(1);
-            let line = self.lines.get_mut(index)?;
-            for (found, place) in line.tags.iter_mut().zip(&mut line.slots) {
-                if *found == 0 {
-                    *found = tag(hash);
-                    *place = slot;
-                    self.pass(home, index, |passed| passed.saturating_add(1));
-                    let (line, passed) = (index as u32, passed as u16);
-                    return Some(Place { line, passed });
-                }
-            }
-            index = self.after(index);
-        }
-        None
-    }
-
-    /// Takes an entry out, if it is there. A hash with the same home will do.
-    pub(crate) fn remove(&mut self, home: u32, slot: u32) -> bool {
-        let home = scale(home, self.lines.len());
-        let mut index = home;
-        for _ in 0..self.lines.len() {
-            touch(1);
-            let Some(line) = self.lines.get_mut(index) else {
-                return false;
-            };
-            if line.take(slot) {
-                self.unpass(home, index);
+            let index = bucket(home, passed, self.lines.len());
+            if self
+                .lines
+                .get_mut(index)
+                .is_some_and(|line| line.put(tag, slot))
+            {
+                self.longest = self.longest.max(passed);
+                self.count(home, |away| away.add(passed));
                 return true;
             }
-            if self.passed.get(index).is_none_or(|passed| *passed == 0) {
-                return false;
-            }
-            index = self.after(index);
         }
         false
     }
 
-    /// The same, by what [`insert`](Self::insert) said of it: without a search.
-    pub(crate) fn remove_from(&mut self, Place { line, passed }: Place, slot: u32) {
-        touch(1);
-        let (line, passed) = (line as usize, usize::from(passed));
-        if self.lines.get_mut(line).is_some_and(|line| line.take(slot)) {
-            let before_start = (line + self.lines.len()).saturating_sub(passed);
-            self.unpass(before_start % self.lines.len(), line);
-        }
-    }
-
-    fn unpass(&mut self, home: usize, end: usize) {
-        self.pass(home, end, |passed| {
-            if passed == u8::MAX {
-                passed
-            } else {
-                passed.saturating_sub(1)
+    /// Takes an entry out, if it is there. A hash with the same home will do.
+    pub(crate) fn remove(&mut self, home: u32, slot: u32) -> bool {
+        for passed in 0..=self.longest {
+            touch(1);
+            let index = bucket(home, passed, self.lines.len());
+            if self
+                .lines
+                .get_mut(index)
+                .is_some_and(|line| line.take(slot))
+            {
+                self.count(home, |away| away.take(passed));
+                return true;
             }
-        });
-    }
-
-    /// Changes the counts of the lines from `home` up to, not including, `end`.
-    fn pass(&mut self, home: usize, end: usize, change: impl Fn(u8) -> u8) {
-        let mut index = home;
-        while index != end {
-            if let Some(passed) = self.passed.get_mut(index) {
-                *passed = change(*passed);
-            }
-            index = self.after(index);
         }
+        false
     }
 
-    const fn after(&self, index: usize) -> usize {
-        let next = index + 1;
-        if next == self.lines.len() { 0 } else { next }
+    fn count(&mut self, home: u32, change: impl FnOnce(&mut Away)) {
+        let index = bucket(home, 0, self.lines.len());
+        if let Some(line) = self.lines.get_mut(index) {
+            let mut counts = line.away();
+            change(&mut counts);
+            line.set_away(counts);
+        }
     }
 }
 
-/// A bit for each place of the line that has this tag.
+/// A bit for each place of the line that has this tag, or this slot.
 #[inline]
-fn matches(tags: &[u32; WIDTH], tag: u32) -> u32 {
-    u32x8::new(*tags).simd_eq(u32x8::splat(tag)).to_bitmask()
+fn matches(words: &[u32; WIDTH + 1], word: u32) -> u32 {
+    u32x8::new(*words).simd_eq(u32x8::splat(word)).to_bitmask() & PLACES
 }
 
 const fn tag(hash: u64) -> u32 {
@@ -213,7 +190,7 @@ mod tests {
                 let present = model.iter().position(|entry| entry.1 == slot);
                 let hash = present.map_or(hash, |at| model[at].0);
                 if add && model.iter().all(|entry| entry.1 != slot) {
-                    prop_assert!(lines.insert(hash, slot).is_some());
+                    prop_assert!(lines.insert(hash, slot));
                     model.push((hash, slot));
                 } else if !add {
                     prop_assert_eq!(lines.remove(home(hash), slot), present.is_some());
@@ -232,7 +209,8 @@ mod tests {
             for (hash, slot) in model {
                 prop_assert!(lines.remove(home(hash), slot));
             }
-            prop_assert!(lines.passed.iter().all(|passed| *passed == 0));
+            let none = Away { any: 0, far: 0 };
+            prop_assert!(lines.lines.iter().all(|line| line.away() == none));
         }
     }
 }

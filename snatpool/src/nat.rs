@@ -143,7 +143,7 @@ impl SnatPool {
                 config.held_syns,
                 Ticks::at_least(config.timeouts.get(Timer::TcpIncomingSyn)),
             ),
-            queue: Queue::new(),
+            queue: Queue::new(table.slots()),
             probes: VecDeque::with_capacity(if config.probe { PROBES } else { 0 }),
             drained: VecDeque::new(),
             notices: Notices::new(Ticks::at_least(config.notice_interval)),

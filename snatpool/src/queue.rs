@@ -1,61 +1,65 @@
 //! Sessions whose opening or end has not been told yet, in order.
 
-use crate::record::{Cold, NONE};
+use alloc::boxed::Box;
+use alloc::vec;
 
-/// A list through the sessions themselves, so that it is never too short.
+use crate::record::Cold;
+
+/// A ring with a place for every slot, so that it is never too short. It starts over whenever it
+/// runs empty: memory is touched only as far as events were left waiting.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    head: u32,
-    tail: u32,
+    slots: Box<[u32]>,
+    first: usize,
+    len: usize,
 }
 
-/// The link of the last one; [`NONE`] is that of a session that is not in the list.
-const END: u32 = NONE - 1;
-
 impl Queue {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new(slots: usize) -> Self {
         Self {
-            head: END,
-            tail: END,
+            slots: vec![0; slots].into_boxed_slice(),
+            first: 0,
+            len: 0,
         }
     }
 
-    /// Puts a session last, unless it is in the list already.
+    /// Puts a session last, unless it waits already.
     pub(crate) fn push(&mut self, cold: &mut [Cold], slot: u32) {
         let Some(record) = cold.get_mut(slot as usize) else {
             return;
         };
-        if record.event != NONE {
+        if record.marks.waits() {
             return;
         }
-        record.event = END;
-        match cold.get_mut(self.tail as usize) {
-            Some(last) => last.event = slot,
-            None => self.head = slot,
+        let mut last = self.first + self.len;
+        if last >= self.slots.len() {
+            last -= self.slots.len();
         }
-        self.tail = slot;
+        if let Some(place) = self.slots.get_mut(last) {
+            *place = slot;
+            record.marks.set_waits(true);
+            self.len += 1;
+        }
     }
 
-    pub(crate) const fn first(&self) -> Option<u32> {
-        if self.head == END {
+    pub(crate) fn first(&self) -> Option<u32> {
+        if self.len == 0 {
             None
         } else {
-            Some(self.head)
+            self.slots.get(self.first).copied()
         }
     }
 
     /// Takes the first one out.
     pub(crate) fn pop(&mut self, cold: &mut [Cold]) {
-        if let Some(record) = cold.get_mut(self.head as usize) {
-            self.head = record.event;
-            record.event = NONE;
-            if self.head == END {
-                self.tail = END;
-            }
+        let Some(slot) = self.first() else { return };
+        if let Some(record) = cold.get_mut(slot as usize) {
+            record.marks.set_waits(false);
         }
-    }
-
-    pub(crate) const fn holds(cold: &Cold) -> bool {
-        cold.event != NONE
+        self.len -= 1;
+        self.first += 1;
+        if self.len == 0 || self.first == self.slots.len() {
+            self.first = 0;
+        }
     }
 }

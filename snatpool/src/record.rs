@@ -4,9 +4,9 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::PoolId;
 use crate::lifetime::State;
-use crate::lines::Place;
 use crate::time::Ticks;
 use crate::tuple::{Family, Protocol, TransportAddress, Tuple};
+use crate::wheel::UNARMED;
 
 /// No slot.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -92,37 +92,61 @@ pub(crate) struct Cold {
     /// The session after and before this one in its wheel slot.
     pub(crate) next: u32,
     pub(crate) prev: u32,
-    /// Which wheel and which second; see [`Wheel`](crate::wheel::Wheel). Once closed: why.
-    pub(crate) armed: u32,
     pub(crate) client: u32,
-    /// The next session whose events wait; see [`Queue`](crate::queue::Queue).
-    pub(crate) event: u32,
-    /// The high half of the hash of its key from inside: what its slot follows from.
-    pub(crate) outbound_home: u32,
     /// Sequence numbers noted at the last FIN of either side; 0 for none.
     pub(crate) sequence_in: u32,
     pub(crate) sequence_out: u32,
+    /// Which ring and which place of it; see [`Wheel`](crate::wheel::Wheel). Once closed: why.
+    pub(crate) armed: u16,
     /// Its client's, who may be forgotten before the end was told.
     pub(crate) pool: PoolId,
-    /// Where the index from outside has it.
-    pub(crate) inbound_place: Place,
+    pub(crate) marks: Marks,
 }
 
-const _: () = assert!(size_of::<Cold>() == 40);
+const _: () = assert!(size_of::<Cold>() == 24);
 
 impl Cold {
     pub(crate) const EMPTY: Self = Self {
         next: NONE,
         prev: NONE,
-        armed: NONE,
         client: NONE,
-        event: NONE,
-        outbound_home: 0,
-        inbound_place: Place::NONE,
         sequence_in: 0,
         sequence_out: 0,
+        armed: UNARMED,
         pool: PoolId(0),
+        marks: Marks(0),
     };
+}
+
+/// Flags in one byte.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks(u8);
+
+impl Marks {
+    const WAITS: u8 = 1 << 0;
+    const AWAY: u8 = 1 << 1;
+
+    pub(crate) const fn new(away: bool) -> Self {
+        Self(if away { Self::AWAY } else { 0 })
+    }
+
+    /// Its slot is not where its key is at home.
+    pub(crate) const fn away(self) -> bool {
+        self.0 & Self::AWAY != 0
+    }
+
+    /// Its opening or end waits to be told; see [`Queue`](crate::queue::Queue).
+    pub(crate) const fn waits(self) -> bool {
+        self.0 & Self::WAITS != 0
+    }
+
+    pub(crate) const fn set_waits(&mut self, on: bool) {
+        self.0 = if on {
+            self.0 | Self::WAITS
+        } else {
+            self.0 & !Self::WAITS
+        };
+    }
 }
 
 /// An address of either family; which one stands beside it. As words, in whatever order the

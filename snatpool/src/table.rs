@@ -4,13 +4,13 @@ use alloc::boxed::Box;
 use alloc::vec;
 
 use crate::config::PoolId;
-use crate::hash::home;
+use crate::hash::{Keys, home};
 use crate::key::{InboundKey, OutboundKey};
-use crate::lines::{Lines, Place};
+use crate::lines::Lines;
 use crate::meter::touch;
-use crate::record::{Cold, Hot};
+use crate::record::{Cold, Hot, Marks};
 use crate::session::SessionId;
-use crate::tags::Tags;
+use crate::tags::{Given, Tags};
 
 /// A session is found from inside by the tags of its own slot, from outside by a line that names
 /// its slot. Both were made once.
@@ -34,8 +34,7 @@ impl Table {
         let tags = Tags::new(sessions);
         let slots = tags.slots();
         Self {
-            // At a load of two thirds: at four fifths a search may pass forty lines.
-            lines: Lines::new(sessions + sessions / 5),
+            lines: Lines::new(sessions),
             hot: vec![Hot::EMPTY; slots].into_boxed_slice(),
             cold: vec![Cold::EMPTY; slots].into_boxed_slice(),
             tags,
@@ -83,8 +82,8 @@ impl Table {
         client: u32,
         pool: PoolId,
     ) -> Option<u32> {
-        let slot = self.tags.insert(hashes.outbound)?;
-        let inbound_place = self.lines.insert(hashes.inbound, slot);
+        let Given { slot, away } = self.tags.insert(hashes.outbound)?;
+        self.lines.insert(hashes.inbound, slot);
         if let Some(place) = self.hot.get_mut(slot as usize) {
             let Hot { generation, .. } = *place;
             *place = Hot { generation, ..hot };
@@ -93,8 +92,7 @@ impl Table {
             *place = Cold {
                 client,
                 pool,
-                outbound_home: home(hashes.outbound),
-                inbound_place: inbound_place.unwrap_or(Place::NONE),
+                marks: Marks::new(away),
                 ..Cold::EMPTY
             };
         }
@@ -107,18 +105,22 @@ impl Table {
     }
 
     /// Makes a session unreachable from outside: its port is free.
-    pub(crate) fn unlist(&mut self, slot: u32) {
-        if let Some(cold) = self.cold.get(slot as usize) {
-            self.lines.remove_from(cold.inbound_place, slot);
+    pub(crate) fn unlist(&mut self, keys: &Keys, slot: u32) {
+        if let Some(hot) = self.hot.get(slot as usize) {
+            let hash = InboundKey::of(hot).hash(keys);
+            self.lines.remove(home(hash), slot);
         }
     }
 
     /// Frees the slot of a parked session. Ids of it are dead from here on.
-    pub(crate) fn free(&mut self, slot: u32) {
-        if let Some(cold) = self.cold.get(slot as usize) {
-            self.tags.free(cold.outbound_home, slot);
-        }
+    pub(crate) fn free(&mut self, keys: &Keys, slot: u32) {
         if let Some(hot) = self.hot.get_mut(slot as usize) {
+            let away = self
+                .cold
+                .get(slot as usize)
+                .is_some_and(|cold| cold.marks.away());
+            let home = away.then(|| home(OutboundKey::of(hot).hash(keys)));
+            self.tags.free(slot, home);
             hot.generation = hot.generation.wrapping_add(1);
         }
     }

@@ -26,13 +26,18 @@ struct Ring {
     base: u32,
 }
 
-/// `armed` holds the class above these bits and the second in them.
-const SECOND_BITS: u32 = 29;
+/// `armed` holds the class above these bits and the place in its ring in them.
+const PLACE_BITS: u32 = 13;
+/// Of a session that stands nowhere.
+pub(crate) const UNARMED: u16 = u16::MAX;
 
 impl Wheel {
     /// For deadlines up to `span` seconds ahead; later ones are looked at early and sent on.
     pub(crate) fn new(span: u32) -> Self {
-        let len = span.saturating_add(2).next_power_of_two().clamp(64, 16_384);
+        let len = span
+            .saturating_add(2)
+            .next_power_of_two()
+            .clamp(64, 1 << PLACE_BITS);
         let ring = || Ring {
             heads: vec![NONE; len as usize].into_boxed_slice(),
             occupied: Bits::new(len as usize),
@@ -80,7 +85,7 @@ impl Wheel {
         if let Some(record) = cold.get_mut(slot as usize) {
             record.next = next;
             record.prev = prev;
-            record.armed = (class as u32) << SECOND_BITS | second;
+            record.armed = (class as u16) << PLACE_BITS | place as u16;
             ring.len += 1;
         }
         if next != slot {
@@ -102,18 +107,18 @@ impl Wheel {
         let Cold {
             next, prev, armed, ..
         } = *record;
-        if armed == NONE {
+        if armed == UNARMED {
             return;
         }
-        record.armed = NONE;
+        record.armed = UNARMED;
         if let Some(record) = cold.get_mut(next as usize) {
             record.prev = prev;
         }
         if let Some(record) = cold.get_mut(prev as usize) {
             record.next = next;
         }
-        let place = armed & self.mask;
-        let Some(ring) = self.rings.get_mut((armed >> SECOND_BITS) as usize) else {
+        let place = u32::from(armed) & self.mask;
+        let Some(ring) = self.rings.get_mut(usize::from(armed >> PLACE_BITS)) else {
             return;
         };
         ring.len = ring.len.saturating_sub(1);
@@ -130,12 +135,12 @@ impl Wheel {
         }
     }
 
-    /// The class and second at which a session stands.
-    pub(crate) const fn standing(cold: &Cold) -> (u32, u32) {
-        (
-            cold.armed >> SECOND_BITS,
-            cold.armed & ((1 << SECOND_BITS) - 1),
-        )
+    /// The class of a session that stands somewhere, and the second it stands for.
+    pub(crate) fn standing(&self, cold: &Cold) -> Option<(u16, u32)> {
+        let class = cold.armed >> PLACE_BITS;
+        let ring = self.rings.get(usize::from(class))?;
+        let ahead = u32::from(cold.armed).wrapping_sub(ring.base) & self.mask;
+        Some((class, ring.base.saturating_add(ahead)))
     }
 
     /// The soonest second of a class, and the session that has stood there longest.

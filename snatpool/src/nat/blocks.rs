@@ -21,8 +21,7 @@ impl SnatPool {
         mapping: Mapping,
         most: u16,
     ) -> Result<Outside, Refused> {
-        let head = self.clients.get(choice.client).map(|client| client.blocks);
-        let mut number = head.ok_or(Refused::Sessions)?;
+        let mut number = self.clients.first_block(choice.client);
         let mut blocks = 0;
         while let Some(block) = self.clients.blocks.get(number).copied() {
             if block.address == address {

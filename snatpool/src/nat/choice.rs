@@ -305,7 +305,7 @@ impl SnatPool {
     /// Undoes [`claim_port`](Self::claim_port) for a session that ended; says whether the port is
     /// free now.
     pub(super) fn release_port(&mut self, slot: u32) -> bool {
-        self.table.unlist(slot);
+        self.table.unlist(&self.keys, slot);
         let Some(hot) = self.table.hot.get(slot as usize) else {
             return false;
         };

@@ -5,7 +5,6 @@ use core::time::Duration;
 use super::SnatPool;
 use crate::event::Closed;
 use crate::lifetime::Class;
-use crate::queue::Queue;
 use crate::record::Hot;
 use crate::session::SessionId;
 
@@ -60,7 +59,7 @@ impl SnatPool {
             .table
             .cold
             .get(id.slot as usize)
-            .is_some_and(Queue::holds);
+            .is_some_and(|cold| cold.marks.waits());
         if !waits {
             self.free(id.slot);
         }
@@ -97,7 +96,7 @@ impl SnatPool {
             self.release(slot);
         }
         if let Some(cold) = self.table.cold.get_mut(slot as usize) {
-            cold.armed = why as u32;
+            cold.armed = why as u16;
         }
         self.counters.closed(why);
         self.queue.push(&mut self.table.cold, slot);
@@ -126,7 +125,7 @@ impl SnatPool {
 
     /// Gives up the slot of an ended session whose end was told and that nothing pins.
     pub(super) fn free(&mut self, slot: u32) {
-        self.table.free(slot);
+        self.table.free(&self.keys, slot);
         self.taken = self.taken.saturating_sub(1);
     }
 
@@ -134,6 +133,11 @@ impl SnatPool {
     pub(super) fn rearm(&mut self, slot: u32) {
         self.wheel.disarm(&mut self.table.cold, slot);
         self.disown(slot);
+        self.arm(slot);
+    }
+
+    /// The same of one that stands nowhere yet.
+    pub(super) fn arm(&mut self, slot: u32) {
         let Some(due) = self.due(slot) else { return };
         let Some(hot) = self.table.hot.get(slot as usize) else {
             return;
@@ -150,8 +154,8 @@ impl SnatPool {
             let Some(cold) = self.table.cold.get(slot as usize) else {
                 return;
             };
-            if let Some(client) = self.clients.get_mut(cold.client) {
-                self.own.link(&mut client.evictable, slot);
+            if let Some(share) = self.clients.share_mut(cold.client) {
+                self.own.link(&mut share.evictable, slot);
             }
         }
     }
@@ -163,8 +167,8 @@ impl SnatPool {
         let Some(cold) = self.table.cold.get(slot as usize) else {
             return;
         };
-        if let Some(client) = self.clients.get_mut(cold.client) {
-            self.own.unlink(&mut client.evictable, slot);
+        if let Some(share) = self.clients.share_mut(cold.client) {
+            self.own.unlink(&mut share.evictable, slot);
         }
     }
 }

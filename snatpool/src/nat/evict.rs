@@ -5,7 +5,6 @@ use super::choice::Choice;
 use crate::config::Mapping;
 use crate::lifetime::Class;
 use crate::meter::touch;
-use crate::wheel::Wheel;
 
 /// How many sessions a search for a victim may look at.
 const LOOKED_AT: usize = 24;
@@ -21,7 +20,7 @@ impl SnatPool {
 
     /// The session of this client that goes first, of the 24 armed longest ago.
     pub(super) fn victim_of_client(&self, client: u32) -> Option<u32> {
-        let head = self.clients.get(client)?.evictable;
+        let head = self.clients.share(client)?.evictable;
         let mut best = None;
         let mut slot = head;
         for _ in 0..LOOKED_AT {
@@ -29,8 +28,9 @@ impl SnatPool {
             let Some(cold) = self.table.cold.get(slot as usize) else {
                 break;
             };
-            let standing = Wheel::standing(cold);
-            if best.is_none_or(|(least, _)| standing < least) {
+            if let Some(standing) = self.wheel.standing(cold)
+                && best.is_none_or(|(least, _)| standing < least)
+            {
                 best = Some((standing, slot));
             }
             slot = self.own.next(slot)?;
@@ -66,8 +66,10 @@ impl SnatPool {
             let Some(cold) = self.table.cold.get(slot as usize) else {
                 continue;
             };
-            let standing = Wheel::standing(cold);
-            let evictable = standing.0 < Class::Protected as u32;
+            let Some(standing) = self.wheel.standing(cold) else {
+                continue;
+            };
+            let evictable = standing.0 < Class::Protected as u16;
             if evictable && best.is_none_or(|(least, _)| standing < least) {
                 best = Some((standing, slot));
             }

@@ -311,9 +311,7 @@ impl SnatPool {
     ) -> Result<SessionId, Refused> {
         hot.kind.set_opened(true);
         hot.due = self.seen.plus(self.lifetimes.of(&hot));
-        let Some(owner) = self.clients.get(client) else {
-            return Err(Refused::Sessions);
-        };
+        let owner = self.clients.get(client).ok_or(Refused::Sessions)?;
         let pool = owner.pool;
         let slot = self
             .table
@@ -332,7 +330,7 @@ impl SnatPool {
         self.taken += 1;
         self.counters.opened();
         self.top.count(&self.keys, &hot);
-        self.rearm(slot);
+        self.arm(slot);
         self.queue.push(&mut self.table.cold, slot);
         Ok(self.table.id(slot))
     }

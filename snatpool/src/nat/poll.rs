@@ -8,9 +8,8 @@ use crate::session::SessionId;
 impl SnatPool {
     /// The next event. To be called until it returns `None` after every call that takes `now`.
     pub fn poll_event(&mut self) -> Option<Event> {
-        let slot = self.queue.first();
-        match slot.and_then(|slot| self.poll_session(slot)) {
-            Some(event) => Some(event),
+        match self.queue.first() {
+            Some(slot) => self.poll_session(slot),
             None if self.has_event() => self.poll_rest(),
             None => None,
         }
@@ -41,6 +40,7 @@ impl SnatPool {
     }
 
     /// Of the session that is first in the queue.
+    #[inline]
     fn poll_session(&mut self, slot: u32) -> Option<Event> {
         let cold = self.table.cold.get(slot as usize)?;
         let (pool, why) = (cold.pool, cold.armed);
@@ -50,7 +50,8 @@ impl SnatPool {
         let (kind, generation) = (hot.kind, hot.generation);
         hot.kind.set_opened(false);
         let session = SessionId { slot, generation };
-        if !(kind.opened() && kind.closed()) {
+        let last = !(kind.opened() && kind.closed());
+        if last {
             self.queue.pop(&mut self.table.cold);
         }
         if kind.opened() {
