@@ -19,7 +19,9 @@ mod stats;
 mod tuple;
 mod wire;
 
+mod handover;
 mod setup;
+mod trace;
 
 pub mod pcapng;
 pub mod sim;
@@ -49,8 +51,10 @@ use crate::streams::Servers;
 
 pub use crate::classify::Side;
 pub use crate::event::Event;
+pub use crate::handover::TakenOver;
 pub use crate::setup::{Options, SetupError};
-pub use crate::stats::{DropReason, Stats};
+pub use crate::stats::{Carried, DropReason, Stats};
+pub use crate::trace::{Probe, Step, Trace};
 
 /// Bytes of a buffer that holds any packet, with room for a longer header.
 pub const BUFFER: usize = HEADROOM + 65_535;
@@ -223,8 +227,12 @@ impl Gateway {
     /// or as many behind.
     pub fn handle_packet(&mut self, now: Duration, side: Side, buf: &mut PacketBuf<'_>) -> Verdict {
         self.now = now;
+        let family = is_ipv6(buf.as_bytes());
         let verdict = self.route(now, side, buf);
         self.stats.count(&verdict);
+        if verdict == Verdict::Forward {
+            self.stats.count_carried(side, family, buf.as_bytes());
+        }
         self.turn(now);
         verdict
     }
@@ -301,6 +309,7 @@ impl Gateway {
         let place = HEADROOM..HEADROOM + bytes.len();
         buf.get_mut(place.clone())?.copy_from_slice(bytes);
         let mut buf = PacketBuf::new(buf, place)?.with_offload(*offload);
+        let family = is_ipv6(buf.as_bytes());
         let verdict = match leaving {
             Leaving::Send(_) => Verdict::Reply,
             Leaving::Again(_) => self.route(now, side, &mut buf),
@@ -319,7 +328,10 @@ impl Gateway {
         };
         self.stats.count(&verdict);
         match verdict {
-            Verdict::Forward => Some(Transmit::of(side.opposite(), &buf)),
+            Verdict::Forward => {
+                self.stats.count_carried(side, family, buf.as_bytes());
+                Some(Transmit::of(side.opposite(), &buf))
+            }
             Verdict::Reply => Some(Transmit::of(side, &buf)),
             Verdict::Consumed | Verdict::Drop(_) => None,
         }
@@ -512,4 +524,9 @@ impl Gateway {
         let mut own = self.classifier.external_self_ips.iter().copied();
         own.find(|own| own.is_ipv4() == peer.is_ipv4())
     }
+}
+
+/// The family of a packet's bytes.
+fn is_ipv6(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| first >> 4 == 6)
 }

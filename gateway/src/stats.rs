@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 
 use egress_config::VirtualServer;
 
-use crate::Verdict;
+use crate::{Side, Verdict};
 
 /// Why a packet went no further, or what it was answered with instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,12 +92,35 @@ pub struct Stats {
     pub consumed: u64,
     /// Packets that went no further, by [`DropReason::name`].
     pub drops: BTreeMap<&'static str, u64>,
+    /// What was handed on, by the family inside, then the one outside: IPv4 first.
+    pub carried: [[Carried; 2]; 2],
     /// Events that nobody took in time.
     pub events_lost: u64,
     virtual_servers: [u64; VirtualServer::ALL.len()],
 }
 
+/// What was handed on, both ways together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Packets; what the devices pass on as one counts as one.
+    pub packets: u64,
+    /// Bytes as they left, IP headers included.
+    pub bytes: u64,
+}
+
 impl Stats {
+    /// A packet that came from `from`, of the family that it had there, was handed on as `bytes`.
+    pub(crate) fn count_carried(&mut self, from: Side, was_ipv6: bool, bytes: &[u8]) {
+        let left = crate::is_ipv6(bytes);
+        let (inside, outside) = match from {
+            Side::Inside => (was_ipv6, left),
+            Side::Outside => (left, was_ipv6),
+        };
+        let carried = &mut self.carried[usize::from(inside)][usize::from(outside)];
+        carried.packets += 1;
+        carried.bytes += bytes.len() as u64;
+    }
+
     pub(crate) fn count(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Forward => self.forwarded += 1,

@@ -16,14 +16,12 @@ const PLACES: u32 = (1 << WIDTH) - 1;
 #[derive(Debug)]
 pub(crate) struct Lines {
     lines: Box<[Line]>,
-    /// The most lines that any entry had to pass.
-    longest: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 struct Line {
-    /// The low half of the hash, 0 for an empty place; the last counts who is [`Away`].
+    /// The low half of the hash, 0 for an empty place; the last is an [`Away`].
     tags: [u32; WIDTH + 1],
     /// The last is not used.
     slots: [u32; WIDTH + 1],
@@ -58,23 +56,22 @@ impl Line {
     #[inline]
     const fn away(&self) -> Away {
         let [.., counts] = self.tags;
-        let [any, far, ..] = counts.to_le_bytes();
-        Away { any, far }
+        let [count, reach, ..] = counts.to_le_bytes();
+        Away { count, reach }
     }
 
-    const fn set_away(&mut self, Away { any, far }: Away) {
+    const fn set_away(&mut self, Away { count, reach }: Away) {
         let [.., counts] = &mut self.tags;
-        *counts = u32::from_le_bytes([any, far, 0, 0]);
+        *counts = u32::from_le_bytes([count, reach, 0, 0]);
     }
 }
 
 impl Lines {
     /// For up to `entries`, at a load of seven tenths.
     pub(crate) fn new(entries: usize) -> Self {
-        let lines = (entries + entries * 3 / 7).div_ceil(WIDTH) + 1;
+        let lines = (entries + entries * 3 / 7).div_ceil(WIDTH) + 2;
         Self {
-            lines: vec![Line::EMPTY; lines].into_boxed_slice(),
-            longest: 0,
+            lines: vec![Line::EMPTY; lines & !1].into_boxed_slice(),
         }
     }
 
@@ -82,7 +79,7 @@ impl Lines {
     #[inline]
     pub(crate) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let (home, tag) = (home(hash), tag(hash));
-        let first = self.lines.get(bucket(home, 0, self.lines.len()))?;
+        let first = self.lines.get(self.index(home, 0))?;
         let (mut line, mut passed) = (first, 0);
         loop {
             touch(1);
@@ -94,18 +91,18 @@ impl Lines {
                 }
                 hits &= hits - 1;
             }
-            if !first.away().goes_on(passed, self.longest) {
+            if !first.away().goes_on(passed) {
                 return None;
             }
             passed += 1;
-            line = self.lines.get(bucket(home, passed, self.lines.len()))?;
+            line = self.lines.get(self.index(home, passed))?;
         }
     }
 
     /// Reads the first line of a search, and names the first slot in it with this hash.
     #[inline]
     pub(crate) fn first_hit(&self, hash: u64) -> Option<u32> {
-        let line = self.lines.get(bucket(home(hash), 0, self.lines.len()))?;
+        let line = self.lines.get(self.index(home(hash), 0))?;
         let place = matches(&line.tags, tag(hash)).trailing_zeros();
         line.slots.get(place as usize).copied()
     }
@@ -116,14 +113,15 @@ impl Lines {
         let (home, tag) = (home(hash), tag(hash));
         for passed in 0..u8::MAX {
             touch(1);
-            let index = bucket(home, passed, self.lines.len());
+            let index = self.index(home, passed);
             if self
                 .lines
                 .get_mut(index)
                 .is_some_and(|line| line.put(tag, slot))
             {
-                self.longest = self.longest.max(passed);
-                self.count(home, |away| away.add(passed));
+                if passed > 0 {
+                    self.count(home, |away| away.add(passed));
+                }
                 return true;
             }
         }
@@ -132,23 +130,40 @@ impl Lines {
 
     /// Takes an entry out, if it is there. A hash with the same home will do.
     pub(crate) fn remove(&mut self, home: u32, slot: u32) -> bool {
-        for passed in 0..=self.longest {
+        let Some(first) = self.lines.get_mut(self.index(home, 0)) else {
+            return false;
+        };
+        touch(1);
+        if first.take(slot) {
+            return true;
+        }
+        for passed in 1..=first.away().reach {
             touch(1);
-            let index = bucket(home, passed, self.lines.len());
+            let index = self.index(home, passed);
             if self
                 .lines
                 .get_mut(index)
                 .is_some_and(|line| line.take(slot))
             {
-                self.count(home, |away| away.take(passed));
+                self.count(home, Away::take);
                 return true;
             }
         }
         false
     }
 
+    /// The line in which an entry may be that had no place in `passed` others. The second is the
+    /// neighbour of the first, which memory brings along.
+    #[inline]
+    fn index(&self, home: u32, passed: u8) -> usize {
+        match passed {
+            1 => bucket(home, 0, self.lines.len()) ^ 1,
+            _ => bucket(home, passed, self.lines.len()),
+        }
+    }
+
     fn count(&mut self, home: u32, change: impl FnOnce(&mut Away)) {
-        let index = bucket(home, 0, self.lines.len());
+        let index = self.index(home, 0);
         if let Some(line) = self.lines.get_mut(index) {
             let mut counts = line.away();
             change(&mut counts);
@@ -209,7 +224,7 @@ mod tests {
             for (hash, slot) in model {
                 prop_assert!(lines.remove(home(hash), slot));
             }
-            let none = Away { any: 0, far: 0 };
+            let none = Away { count: 0, reach: 0 };
             prop_assert!(lines.lines.iter().all(|line| line.away() == none));
         }
     }

@@ -15,50 +15,38 @@ pub(crate) const fn bucket(home: u32, passed: u8, buckets: usize) -> usize {
     scale(lot, buckets)
 }
 
-/// How many records that are at home in a bucket lie in another: a search for what is not there is
-/// short though the table is nearly full. At 255 a count sticks, and searches go on further than
-/// needed, which is safe.
+/// What a bucket knows of the records that are at home in it and lie in another: a search for what is
+/// not there is short though the table is nearly full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Away {
-    /// In the second of their row or further.
-    pub(crate) any: u8,
-    /// In the third or further.
-    pub(crate) far: u8,
+    /// How many there are. At 255 it sticks, and searches go on further than needed, which is safe.
+    pub(crate) count: u8,
+    /// The most buckets that any of them passed.
+    pub(crate) reach: u8,
 }
 
 impl Away {
-    /// Whether a search that passed so many buckets after home goes on; `longest` is the most that
-    /// any record of the table passed.
+    /// Whether a search that passed so many buckets looks into another.
     #[inline]
-    pub(crate) const fn goes_on(self, passed: u8, longest: u8) -> bool {
-        match passed {
-            0 => self.any != 0,
-            1 => self.far != 0,
-            _ => passed < longest,
-        }
+    pub(crate) const fn goes_on(self, passed: u8) -> bool {
+        passed < self.reach
     }
 
+    /// A record passed so many buckets, at least one.
     pub(crate) const fn add(&mut self, passed: u8) {
-        if passed > 0 {
-            self.any = self.any.saturating_add(1);
-        }
-        if passed > 1 {
-            self.far = self.far.saturating_add(1);
+        self.count = self.count.saturating_add(1);
+        if self.reach < passed {
+            self.reach = passed;
         }
     }
 
-    pub(crate) const fn take(&mut self, passed: u8) {
-        if passed > 0 {
-            leave(&mut self.any);
+    /// One that passed any is gone.
+    pub(crate) const fn take(&mut self) {
+        if self.count < u8::MAX {
+            self.count = self.count.saturating_sub(1);
         }
-        if passed > 1 {
-            leave(&mut self.far);
+        if self.count == 0 {
+            self.reach = 0;
         }
-    }
-}
-
-const fn leave(count: &mut u8) {
-    if *count != u8::MAX {
-        *count = count.saturating_sub(1);
     }
 }

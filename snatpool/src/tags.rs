@@ -9,7 +9,7 @@ use crate::hash::home;
 use crate::meter::touch;
 use crate::row::{Away, bucket};
 
-/// Places of a chunk. Two more bytes count who is [`Away`]: a search reads one line.
+/// Places of a chunk. Two more bytes are an [`Away`], so that a search reads one line.
 const WIDTH: usize = 14;
 const PLACES: u32 = (1 << WIDTH) - 1;
 /// With so many, a chunk sends newcomers on, if the next of their row has fewer.
@@ -23,8 +23,6 @@ const PARKED: u8 = 1;
 #[derive(Debug)]
 pub(crate) struct Tags {
     chunks: Box<[Chunk]>,
-    /// The most chunks that any record had to pass.
-    longest: u8,
 }
 
 type Chunk = [u8; 16];
@@ -42,7 +40,6 @@ impl Tags {
         let chunks = (records + records / 6).div_ceil(WIDTH) + 1;
         Self {
             chunks: vec![[EMPTY; 16]; chunks].into_boxed_slice(),
-            longest: 0,
         }
     }
 
@@ -67,7 +64,7 @@ impl Tags {
                 }
                 hits &= hits - 1;
             }
-            if !away(first).goes_on(passed, self.longest) {
+            if !away(first).goes_on(passed) {
                 return None;
             }
             passed += 1;
@@ -108,7 +105,6 @@ impl Tags {
         }
         *self.chunks.get_mut(index)?.get_mut(free as usize)? = tag(hash);
         if passed > 0 {
-            self.longest = self.longest.max(passed);
             self.count(first, |away| away.add(passed));
         }
         Some(Given {
@@ -129,10 +125,10 @@ impl Tags {
         self.set(slot, EMPTY);
         if let Some(home) = home {
             touch(1);
-            let (index, len) = (slot as usize / WIDTH, self.chunks.len());
-            let row = [bucket(home, 0, len), bucket(home, 1, len)];
-            let passed = row.iter().position(|bucket| *bucket == index);
-            self.count(row[0], |away| away.take(passed.unwrap_or(2) as u8));
+            let first = bucket(home, 0, self.chunks.len());
+            if slot as usize / WIDTH != first {
+                self.count(first, Away::take);
+            }
         }
     }
 
@@ -147,8 +143,8 @@ impl Tags {
         if let Some(chunk) = self.chunks.get_mut(index) {
             let mut counts = away(chunk);
             change(&mut counts);
-            let [.., any, far] = chunk;
-            (*any, *far) = (counts.any, counts.far);
+            let [.., count, reach] = chunk;
+            (*count, *reach) = (counts.count, counts.reach);
         }
     }
 
@@ -166,8 +162,8 @@ impl Tags {
 
 #[inline]
 const fn away(chunk: &Chunk) -> Away {
-    let [.., any, far] = *chunk;
-    Away { any, far }
+    let [.., count, reach] = *chunk;
+    Away { count, reach }
 }
 
 /// A bit for each place of the chunk that has this tag.
@@ -221,7 +217,7 @@ mod tests {
             for (hash, given) in model {
                 tags.free(given.slot, given.away.then_some(home(hash)));
             }
-            let none = Away { any: 0, far: 0 };
+            let none = Away { count: 0, reach: 0 };
             prop_assert!(tags.chunks.iter().all(|chunk| away(chunk) == none));
         }
     }

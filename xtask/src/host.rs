@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::lab::{GATEWAY, Lab, OUTSIDE, POD4, POD6, Running};
 use crate::process::text;
+use crate::renew;
 use crate::step::Outcome;
 use crate::tree::Tree;
 
@@ -12,7 +13,7 @@ use crate::tree::Tree;
 const PAGE: usize = 64 << 20;
 
 /// The resources.
-const SET: &str = "gateway/samples/sets/mixed";
+pub(crate) const SET: &str = "gateway/samples/sets/mixed";
 
 /// A resolver that exists nowhere, for each family of pods.
 const RESOLVER: &str = "198.51.100.53";
@@ -25,11 +26,13 @@ pub(crate) fn check(tree: &Tree) -> Outcome {
     let result = traffic(&lab).and_then(|()| strangers(&lab));
     let result = result.and_then(|()| asked(tree, &lab));
     let result = result.and_then(|()| killed(tree, &lab, gateway, &before));
+    let result = result.and_then(|()| renew::check(tree, &lab));
     let result = result.and_then(|()| a_vlan_without_a_device_is_told(tree, &lab));
     let result = result.and_then(|()| tagged(tree, &lab));
     result.map_err(|why| format!("{why}\nthe gateway's log:\n{}", lab.log("gateway.log")))?;
     Ok(
-        "dig, curl, ping, traceroute over five ways; strangers; kill -9; the host as before"
+        "dig, curl, ping, traceroute over five ways; strangers; kill -9; reload and restart under transfers; \
+         the status page; the host as before"
             .to_owned(),
     )
 }
@@ -38,7 +41,7 @@ fn start(tree: &Tree, lab: &Lab) -> Result<Running, String> {
     start_with(tree, lab, &["--config", SET])
 }
 
-fn start_with(tree: &Tree, lab: &Lab, options: &[&str]) -> Result<Running, String> {
+pub(crate) fn start_with(tree: &Tree, lab: &Lab, options: &[&str]) -> Result<Running, String> {
     let mut run = lab.command(GATEWAY, &program(tree).to_string_lossy());
     run.arg("run")
         .args(options)
@@ -51,12 +54,18 @@ fn start_with(tree: &Tree, lab: &Lab, options: &[&str]) -> Result<Running, Strin
     Ok(running)
 }
 
-fn program(tree: &Tree) -> PathBuf {
+pub(crate) fn program(tree: &Tree) -> PathBuf {
     tree.target.join("release/egress-gateway")
 }
 
 /// The first address that a pod is told.
-fn dig(lab: &Lab, pod: &str, options: &str, name: &str, kind: &str) -> Result<String, String> {
+pub(crate) fn dig(
+    lab: &Lab,
+    pod: &str,
+    options: &str,
+    name: &str,
+    kind: &str,
+) -> Result<String, String> {
     let resolver = if pod == POD4 { RESOLVER } else { RESOLVER6 };
     let asked = format!("dig +short +time=3 +tries=2 {options} @{resolver} {name} {kind}");
     let told = lab.text(pod, &asked)?;
@@ -140,7 +149,7 @@ fn traffic(lab: &Lab) -> Result<(), String> {
     Ok(())
 }
 
-fn sum(command: &mut Command) -> Result<String, String> {
+pub(crate) fn sum(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| error.to_string())?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     printed

@@ -58,6 +58,7 @@ pub(crate) const OUTSIDE: &str = "out";
 /// Programs that the lab needs, and the Debian packages that hold them.
 pub(crate) const PACKAGES: &[(&str, &str)] = &[
     ("bind9-dnsutils", "dig"),
+    ("chromium", "chromium"),
     ("curl", "curl"),
     ("iproute2", "ip"),
     ("iputils-ping", "ping"),

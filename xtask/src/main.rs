@@ -23,6 +23,7 @@ mod lengths;
 mod marks;
 mod process;
 mod references;
+mod renew;
 mod soak;
 mod step;
 mod test;

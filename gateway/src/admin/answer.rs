@@ -3,16 +3,21 @@
 use core::time::Duration;
 
 use egress_config::Plan;
-use egress_gateway::Gateway;
+use egress_gateway::{Gateway, Probe, Step};
 use snatpool::{PoolId, Protocol};
 
-use super::{AddressRow, Answer, DestinationRow, MappingRow, Request, SessionRow, Snapshot};
+use super::{
+    AddressRow, Answer, DestinationRow, Entry, Imported, MappingRow, Request, SessionRow, Snapshot,
+    TraceReport, TraceStep, status,
+};
+use crate::cli::Events;
 
 /// Answers one request.
 pub(crate) fn answer(
     now: Duration,
     gateway: &mut Gateway,
     plan: &Plan,
+    events: &Events,
     request: &Request,
 ) -> Answer {
     match request {
@@ -20,6 +25,13 @@ pub(crate) fn answer(
         Request::Sessions => Answer::Sessions(sessions(now, gateway).collect()),
         Request::Destinations => Answer::Destinations(destinations(gateway).collect()),
         Request::Stats => Answer::Stats(Box::new(snapshot(now, gateway, plan))),
+        Request::Status => {
+            let snapshot = snapshot(now, gateway, plan);
+            Answer::Status(Box::new(status::status(snapshot, gateway, plan, events)))
+        }
+        Request::Events { after } => Answer::Events(events.after(*after)),
+        Request::Trace(probe) => Answer::Trace(trace(gateway, probe)),
+        Request::Import(entries) => Answer::Imported(import(now, gateway, entries)),
         Request::Set { address, host } => match gateway.set_mapping(now, *address, *host) {
             Ok(()) => Answer::Done(format!("{address} stands for {host}")),
             Err(error) => Answer::Refused(error.to_string()),
@@ -44,7 +56,32 @@ fn mappings(gateway: &Gateway) -> impl Iterator<Item = MappingRow> {
     })
 }
 
-const fn state(state: dns46::State) -> &'static str {
+fn trace(gateway: &Gateway, probe: &Probe) -> TraceReport {
+    let trace = gateway.trace(probe);
+    let steps = trace.steps.into_iter();
+    TraceReport {
+        passes: trace.passes,
+        steps: steps
+            .map(|Step { looked_at, found }| TraceStep { looked_at, found })
+            .collect(),
+    }
+}
+
+fn import(now: Duration, gateway: &mut Gateway, entries: &[Entry]) -> Imported {
+    let mut imported = Imported {
+        set: 0,
+        refused: Vec::new(),
+    };
+    for Entry { address, host } in entries {
+        match gateway.set_mapping(now, *address, *host) {
+            Ok(()) => imported.set += 1,
+            Err(error) => imported.refused.push(error.to_string()),
+        }
+    }
+    imported
+}
+
+pub(super) const fn state(state: dns46::State) -> &'static str {
     match state {
         dns46::State::Tentative => "tentative",
         dns46::State::Live => "live",

@@ -15,14 +15,29 @@ pub(crate) enum ClientError {
     Refused(String),
 }
 
-/// Sends a request, and gives the body of the reply.
-pub(crate) fn request(socket: &Path, method: &str, path: &str) -> Result<Vec<u8>, ClientError> {
+/// Sends a request, with JSON if `body` is not empty, and gives the body of the reply.
+pub(crate) fn send(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    body: &[u8],
+) -> Result<Vec<u8>, ClientError> {
     let mut stream = UnixStream::connect(socket).map_err(|error| ClientError::Connect {
         path: socket.display().to_string(),
         error,
     })?;
     // HTTP/1.0: the reply ends with the connection.
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: gateway\r\n\r\n")?;
+    let length = body.len();
+    let about = if body.is_empty() {
+        String::new()
+    } else {
+        format!("Content-Type: application/json\r\nContent-Length: {length}\r\n")
+    };
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nHost: gateway\r\n{about}\r\n"
+    )?;
+    stream.write_all(body)?;
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply)?;
     let end = reply.windows(4).position(|four| four == b"\r\n\r\n");

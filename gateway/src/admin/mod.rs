@@ -5,13 +5,15 @@
 
 pub(crate) mod answer;
 pub(crate) mod client;
+pub(crate) mod http;
 pub(crate) mod metrics;
 pub(crate) mod server;
+mod status;
 
 use alloc::collections::BTreeMap;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +22,25 @@ pub(crate) enum Request {
     Sessions,
     Destinations,
     Stats,
-    Set { address: Ipv4Addr, host: Ipv6Addr },
-    Remove { address: Ipv4Addr },
-    Flush { name: dnscache::Name },
+    /// What the status page shows.
+    Status,
+    /// Events after this one.
+    Events {
+        after: u64,
+    },
+    Trace(egress_gateway::Probe),
+    /// Static entries, all at once.
+    Import(Vec<Entry>),
+    Set {
+        address: Ipv4Addr,
+        host: Ipv6Addr,
+    },
+    Remove {
+        address: Ipv4Addr,
+    },
+    Flush {
+        name: dnscache::Name,
+    },
 }
 
 /// What is answered.
@@ -32,6 +50,10 @@ pub(crate) enum Answer {
     Sessions(Vec<SessionRow>),
     Destinations(Vec<DestinationRow>),
     Stats(Box<Snapshot>),
+    Status(Box<Status>),
+    Events(Vec<EventRow>),
+    Trace(TraceReport),
+    Imported(Imported),
     /// It was done.
     Done(String),
     /// It cannot be done, and why.
@@ -44,6 +66,94 @@ pub(crate) struct MappingRow {
     pub(crate) host: Ipv6Addr,
     pub(crate) state: &'static str,
     pub(crate) sessions: u32,
+}
+
+/// A static entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) address: Ipv4Addr,
+    pub(crate) host: Ipv6Addr,
+}
+
+/// What became of an import.
+#[derive(Debug, Serialize)]
+pub(crate) struct Imported {
+    pub(crate) set: usize,
+    pub(crate) refused: Vec<String>,
+}
+
+/// A mapping that was just made.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct NewMapping {
+    pub(crate) at: String,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) host: Ipv6Addr,
+    /// What was asked for, where that is remembered (`debugLogEnabled`).
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct EventRow {
+    pub(crate) sequence: u64,
+    pub(crate) at: String,
+    pub(crate) kind: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct TraceReport {
+    pub(crate) passes: bool,
+    pub(crate) steps: Vec<TraceStep>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct TraceStep {
+    pub(crate) looked_at: &'static str,
+    pub(crate) found: String,
+}
+
+/// One way between the families.
+#[derive(Debug, Serialize)]
+pub(crate) struct WayRow {
+    pub(crate) inside: &'static str,
+    pub(crate) outside: &'static str,
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+}
+
+/// A stretch of the DNS46 subnet.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Cell {
+    pub(crate) first: Ipv4Addr,
+    pub(crate) size: u32,
+    /// `reserved`, `own`, `other` (another replica's) or `unused`.
+    pub(crate) owner: &'static str,
+    pub(crate) live: u32,
+    pub(crate) draining: u32,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Occupancy {
+    pub(crate) subnet: String,
+    pub(crate) slice: String,
+    pub(crate) cells: Vec<Cell>,
+}
+
+/// What the status page shows.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    #[serde(flatten)]
+    pub(crate) snapshot: Snapshot,
+    pub(crate) ready: bool,
+    pub(crate) replicas: u32,
+    pub(crate) ways: Vec<WayRow>,
+    pub(crate) occupancy: Option<Occupancy>,
+    pub(crate) newest_mappings: Vec<NewMapping>,
+    pub(crate) events: Vec<EventRow>,
+    /// Replies of name servers by round-trip time: under 1 ms, under 2 ms, under 4 ms and so on.
+    pub(crate) upstream_rtt: Vec<u64>,
+    pub(crate) upstream_rtt_mean_ms: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]

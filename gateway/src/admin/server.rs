@@ -1,6 +1,7 @@
 //! HTTP on a Unix socket that only its owner may open; a thread of its own.
 
 use core::future::Future;
+use core::net::{IpAddr, SocketAddr};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -9,15 +10,18 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use axum::extract::{Path as Segment, State};
+use axum::extract::{DefaultBodyLimit, Path as Segment, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use egress_gateway::Probe;
 use rustix::event::EventfdFlags;
+use serde::Deserialize;
+use snatpool::Protocol;
 use tokio::sync::oneshot;
 
-use super::{Answer, Request, metrics};
+use super::{Answer, Entry, Request, http, metrics};
 
 /// Requests that may wait for the data thread.
 const WAITING: usize = 64;
@@ -30,6 +34,7 @@ pub(crate) struct Admin {
     /// Readable while requests wait.
     wake: OwnedFd,
     path: PathBuf,
+    data: Data,
 }
 
 #[derive(Clone)]
@@ -57,19 +62,40 @@ impl Admin {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .build()?;
+        let served = routes(data.clone());
         thread::Builder::new()
             .name("admin".to_owned())
             .spawn(move || {
                 let _ = runtime.block_on(async {
                     let listener = tokio::net::UnixListener::from_std(listener)?;
-                    axum::serve(listener, routes(data)).await
+                    axum::serve(listener, served).await
                 });
             })?;
         Ok(Self {
             requests,
             wake,
             path: path.to_owned(),
+            data,
         })
+    }
+
+    /// Listens on a loopback address too, for those who know the token.
+    pub(crate) fn listen_http(&self, address: SocketAddr, token: &str) -> io::Result<()> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        let served = http::guarded(routes(self.data.clone()), token);
+        thread::Builder::new()
+            .name("http".to_owned())
+            .spawn(move || {
+                let _ = runtime.block_on(async {
+                    let listener = tokio::net::TcpListener::from_std(listener)?;
+                    axum::serve(listener, served).await
+                });
+            })?;
+        Ok(())
     }
 
     /// Answers what waits.
@@ -107,6 +133,10 @@ impl Data {
             Ok(Answer::Sessions(rows)) => Json(rows).into_response(),
             Ok(Answer::Destinations(rows)) => Json(rows).into_response(),
             Ok(Answer::Stats(snapshot)) => Json(snapshot).into_response(),
+            Ok(Answer::Status(status)) => Json(status).into_response(),
+            Ok(Answer::Events(rows)) => Json(rows).into_response(),
+            Ok(Answer::Trace(report)) => Json(report).into_response(),
+            Ok(Answer::Imported(imported)) => Json(imported).into_response(),
             Ok(Answer::Done(told)) => format!("{told}\n").into_response(),
             Ok(Answer::Refused(why)) => (StatusCode::CONFLICT, format!("{why}\n")).into_response(),
             Err(_) => busy(),
@@ -148,6 +178,70 @@ fn asks(request: Request) -> impl Fn(State<Data>) -> Boxed + Clone {
 
 type Boxed = core::pin::Pin<Box<dyn Future<Output = Response> + Send>>;
 
+/// The status page; what it shows it asks for itself.
+async fn page() -> Response {
+    const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+                          connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, include_str!("page.html")).into_response()
+}
+
+/// Bytes that an import may have: a line of 64 for each of a million entries.
+const BODY: usize = 64 << 20;
+
+#[derive(Debug, Deserialize)]
+struct From {
+    #[serde(default)]
+    after: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Asking {
+    source: String,
+    destination: String,
+    #[serde(default)]
+    protocol: Option<String>,
+}
+
+impl Asking {
+    /// Ports may be left out: then it is about ICMP, or any source port.
+    fn probe(&self) -> Result<Probe, String> {
+        let read = |text: &str| -> Result<(SocketAddr, bool), String> {
+            let with_port = text.parse().map(|whole: SocketAddr| (whole, true));
+            let without = || {
+                text.parse()
+                    .map(|ip: IpAddr| (SocketAddr::new(ip, 0), false))
+            };
+            with_port
+                .or_else(|_| without())
+                .map_err(|_| format!("{text}: an address was expected, as 10.1.0.7, 10.1.0.7:443 or [2001:db8::7]:443"))
+        };
+        let (source, _) = read(&self.source)?;
+        let (destination, has_port) = read(&self.destination)?;
+        let protocol = match self.protocol.as_deref() {
+            Some("tcp") => Protocol::Tcp,
+            Some("udp") => Protocol::Udp,
+            Some("icmp") => Protocol::Icmp,
+            None if has_port => Protocol::Tcp,
+            None => Protocol::Icmp,
+            Some(other) => return Err(format!("{other}: tcp, udp or icmp was expected")),
+        };
+        if protocol != Protocol::Icmp && !has_port {
+            return Err(format!("{}: a port was expected", self.destination));
+        }
+        Ok(Probe {
+            protocol,
+            source,
+            destination,
+        })
+    }
+}
+
 fn routes(data: Data) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -156,8 +250,35 @@ fn routes(data: Data) -> Router {
             "/metrics",
             get(async |State(data): State<Data>| data.metrics().await),
         )
+        .route("/", get(page))
+        .route("/status", get(asks(Request::Status)))
         .route("/stats", get(asks(Request::Stats)))
-        .route("/mappings", get(asks(Request::Mappings)))
+        .route(
+            "/events",
+            get(async |State(data): State<Data>, Query(from): Query<From>| {
+                let after = from.after;
+                data.ask(Request::Events { after }).await
+            }),
+        )
+        .route(
+            "/trace",
+            get(
+                async |State(data): State<Data>, Query(asked): Query<Asking>| match asked.probe() {
+                    Ok(probe) => data.ask(Request::Trace(probe)).await,
+                    Err(why) => bad(why),
+                },
+            ),
+        )
+        .route(
+            "/mappings",
+            get(asks(Request::Mappings))
+                .post(
+                    async |State(data): State<Data>, Json(entries): Json<Vec<Entry>>| {
+                        data.ask(Request::Import(entries)).await
+                    },
+                )
+                .layer(DefaultBodyLimit::max(BODY)),
+        )
         .route("/sessions", get(asks(Request::Sessions)))
         .route("/destinations", get(asks(Request::Destinations)))
         .route(

@@ -5,13 +5,17 @@ mod crds;
 mod demo;
 mod diff;
 mod explain;
+mod mappings;
 mod plan;
 mod render;
 mod run;
 mod shell;
 mod show;
+mod trace;
 
 use std::process::ExitCode;
+
+pub(crate) use run::events::Events;
 
 /// An egress gateway for clusters: DNS46 with NAT46, NAT64 with DNS64, SNAT.
 #[derive(Debug, clap::Parser)]
@@ -31,7 +35,8 @@ enum Command {
     Demo(demo::Arguments),
     Run(run::Arguments),
     Show(show::Arguments),
-    Mappings(show::Mappings),
+    Mappings(mappings::Arguments),
+    Trace(trace::Arguments),
     Flush(show::Flush),
     Tmctl(show::Tmctl),
     Check(check::Arguments),
@@ -50,7 +55,8 @@ impl Cli {
             Command::Demo(arguments) => demo::run(arguments),
             Command::Run(arguments) => run::run(arguments),
             Command::Show(arguments) => show::run(arguments),
-            Command::Mappings(arguments) => show::mappings(arguments),
+            Command::Mappings(arguments) => mappings::run(arguments),
+            Command::Trace(arguments) => trace::run(arguments),
             Command::Flush(arguments) => show::flush(arguments),
             Command::Tmctl(arguments) => show::tmctl(arguments),
             Command::Check(arguments) => check::run(arguments),

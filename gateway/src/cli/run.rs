@@ -1,9 +1,15 @@
 //! `run`: the gateway on this host.
 
 mod data;
+pub(crate) mod events;
 mod log;
+mod notify;
+mod privileges;
+mod reload;
+mod sessions;
 
 use alloc::collections::BTreeMap;
+use core::net::SocketAddr;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,6 +18,7 @@ use egress_config::Plan;
 use egress_gateway::Gateway;
 
 use super::plan::{self, Chosen};
+use crate::admin::http;
 use crate::admin::server::Admin;
 use crate::host::journal::Journal;
 use crate::host::network::{Names, Network};
@@ -21,7 +28,9 @@ use crate::host::tun::Tun;
 /// Route the traffic of this host's pods.
 ///
 /// Makes two TUN devices, leads to them what the resources are about, and takes everything down at
-/// SIGTERM or SIGINT. Needs CAP_NET_ADMIN. Exit code 2: the resources or the host are not ready for it.
+/// SIGTERM or SIGINT; flows go on if it is started again at once. A change of the resources, or SIGHUP,
+/// reloads them, and no flow notices. Needs CAP_NET_ADMIN alone. Exit code 2: the resources or the host
+/// are not ready for it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Files or directories with the resources.
@@ -39,6 +48,15 @@ pub(crate) struct Arguments {
     /// Where the journal and what is to be put back are kept.
     #[arg(long, default_value = "/var/lib/egress-gateway", value_name = "DIR")]
     state: PathBuf,
+    /// Let a change of the resources that drains live mappings happen; else it is refused.
+    #[arg(long)]
+    drain: bool,
+    /// Serve the status page and the API on this loopback address too, as 127.0.0.1:8046.
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "http_token", value_parser = http::loopback)]
+    http: Option<SocketAddr>,
+    /// The file with the token that --http asks for; made, for its owner alone, if there is none.
+    #[arg(long, value_name = "FILE")]
+    http_token: Option<PathBuf>,
     /// How the log is written, to standard error.
     #[arg(long, value_enum, default_value_t = log::Format::Text)]
     log: log::Format,
@@ -53,14 +71,18 @@ fn interface(text: &str) -> Result<(String, String), String> {
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     log::start(arguments.log);
-    let chosen = Chosen::of(arguments.replica, arguments.egress.clone());
-    let Ok(plans) = plan::read(&arguments.config, &chosen) else {
+    let resources = Resources {
+        arguments,
+        names: Names {
+            inside: format!("egress{}-in", arguments.replica),
+            outside: format!("egress{}-out", arguments.replica),
+        },
+        interfaces: arguments.interface.iter().cloned().collect(),
+    };
+    let Some(plan) = resources.read() else {
         return ExitCode::from(2);
     };
-    let Some(plan) = plans.first() else {
-        return ExitCode::from(2);
-    };
-    match start(arguments, plan) {
+    match start(&resources, plan) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -69,22 +91,56 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn start(arguments: &Arguments, plan: &Plan) -> Result<(), Box<dyn core::error::Error>> {
+/// Where the plan comes from, and what of the host it is carried out on.
+pub(super) struct Resources<'a> {
+    arguments: &'a Arguments,
+    names: Names,
+    interfaces: BTreeMap<String, String>,
+}
+
+impl Resources<'_> {
+    /// The plan as the files have it now; `None` if they have errors, which were told.
+    fn read(&self) -> Option<Plan> {
+        let chosen = Chosen::of(self.arguments.replica, self.arguments.egress.clone());
+        plan::read(&self.arguments.config, &chosen)
+            .ok()?
+            .into_iter()
+            .next()
+    }
+
+    fn paths(&self) -> &[PathBuf] {
+        &self.arguments.config
+    }
+
+    const fn drain(&self) -> bool {
+        self.arguments.drain
+    }
+
+    const fn names(&self) -> &Names {
+        &self.names
+    }
+
+    const fn interfaces(&self) -> &BTreeMap<String, String> {
+        &self.interfaces
+    }
+}
+
+fn start(resources: &Resources<'_>, plan: Plan) -> Result<(), Box<dyn core::error::Error>> {
+    let arguments = resources.arguments;
     std::fs::create_dir_all(&arguments.state)
         .map_err(|error| format!("{}: {error}", arguments.state.display()))?;
     let file = |name: &str| {
         let replica = arguments.replica;
         arguments.state.join(format!("replica-{replica}-{name}"))
     };
+    // Before any thread starts: what one gives up, the others would keep.
+    privileges::drop().map_err(|error| format!("privileges cannot be dropped: {error}"))?;
     let (journal, held) = Journal::open(&file("mappings.redb"))?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| format!("no entropy: {error}"))?;
-    let mut gateway = Gateway::new(plan, seed)?;
+    let mut gateway = Gateway::new(&plan, seed)?;
 
-    let names = Names {
-        inside: format!("egress{}-in", arguments.replica),
-        outside: format!("egress{}-out", arguments.replica),
-    };
+    let names = resources.names();
     let device = |name: &str| {
         Tun::create(name).map_err(|error| {
             let hint = match error.kind() {
@@ -98,25 +154,50 @@ fn start(arguments: &Arguments, plan: &Plan) -> Result<(), Box<dyn core::error::
     };
     let (inside, outside) = (device(&names.inside)?, device(&names.outside)?);
     let settings = Settings::open(file("host.json"))?;
-    let interfaces: BTreeMap<String, String> = arguments.interface.iter().cloned().collect();
-    let mut network = Network::set_up(plan, &names, &interfaces, settings)?;
+    let network = Network::set_up(&plan, names, resources.interfaces(), settings)?;
 
     let admin = Admin::listen(&file("admin.sock"))?;
-    let devices = data::Devices { inside, outside };
+    if let Some(address) = arguments.http {
+        let token = arguments.http_token.as_deref();
+        let token = token.ok_or("--http needs --http-token FILE")?;
+        admin.listen_http(address, &http::token(token)?)?;
+        tracing::info!("status page: http://{address}/ with the token of --http-token");
+    }
+
     let clock = data::Clock::start();
     let taken = gateway.load(clock.now(), held);
-    tracing::info!(
-        egress = plan.egress,
-        replica = plan.replica,
-        mappings = taken,
-        "F5SPKEgress {} was added",
-        plan.egress
-    );
-    let served = data::serve(gateway, &devices, &journal, &admin, &clock, plan);
-    for error in network.take_down() {
+    let kept = file("sessions");
+    match sessions::restore(&kept, clock.now(), &mut gateway) {
+        Ok(None) => {}
+        Ok(Some(sessions)) => tracing::info!(
+            sessions = sessions.added,
+            lost = sessions.foreign + sessions.conflicting + sessions.refused + sessions.damaged,
+            "flows of the life before go on"
+        ),
+        Err(error) => tracing::warn!("{}: {error}; its flows are lost", kept.display()),
+    }
+    let mut host = data::Host {
+        devices: data::Devices { inside, outside },
+        network,
+        journal,
+        admin,
+        clock,
+    };
+    let mut events = events::Events::default();
+    events.of_resource(&plan.egress, "Added", "added");
+    tracing::info!(replica = plan.replica, mappings = taken, "ready");
+    let served = data::serve(gateway, &mut host, resources, plan, events);
+    let stopped = served.and_then(|gateway| {
+        notify::tell("STOPPING=1");
+        sessions::save(&kept, host.clock.now(), &gateway)
+    });
+    for error in host.network.take_down() {
         tracing::warn!("not put back: {error}");
     }
-    served?;
-    tracing::info!("stopped; the host is as it was");
+    let sessions = stopped?;
+    tracing::info!(
+        sessions,
+        "stopped; the host is as it was, and the flows can go on"
+    );
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! `show WHAT`: what a running gateway says of itself; `mappings`, `flush` and `tmctl` beside it.
+//! `show WHAT`: what a running gateway says of itself; `flush` and `tmctl` beside it.
 
-mod text;
+pub(super) mod text;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -29,12 +29,21 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    fn request(&self, method: &str, path: &str) -> Result<Vec<u8>, ClientError> {
+    pub(super) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> Result<Vec<u8>, ClientError> {
         let name = format!("replica-{}-admin.sock", self.replica);
-        client::request(&self.state.join(name), method, path)
+        client::send(&self.state.join(name), method, path, body)
     }
 
-    fn value(&self, path: &str) -> Result<Value, ClientError> {
+    pub(super) fn request(&self, method: &str, path: &str) -> Result<Vec<u8>, ClientError> {
+        self.send(method, path, &[])
+    }
+
+    pub(super) fn value(&self, path: &str) -> Result<Value, ClientError> {
         let body = self.request("GET", path)?;
         serde_json::from_slice(&body).map_err(|error| ClientError::Refused(error.to_string()))
     }
@@ -55,6 +64,8 @@ enum What {
     Cache,
     /// Packets, drops, connections.
     Stats,
+    /// What happened last: resources added and updated, and what went wrong.
+    Events,
 }
 
 /// Show what a running gateway does.
@@ -67,6 +78,12 @@ pub(crate) struct Arguments {
     /// How it is printed.
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
+    /// Print it anew, every second or every so many, until interrupted.
+    #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1", conflicts_with = "follow")]
+    watch: Option<u64>,
+    /// Of events: print further ones as they come.
+    #[arg(short, long)]
+    follow: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -82,71 +99,116 @@ enum Output {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    if arguments.follow {
+        return follow(arguments);
+    }
+    loop {
+        let told = match look(arguments) {
+            Ok(told) => told,
+            Err(error) => return tell(&error),
+        };
+        let mut out = io::stdout().lock();
+        let Some(every) = arguments.watch else {
+            let _ = out.write_all(told.as_bytes());
+            return ExitCode::SUCCESS;
+        };
+        // From the top of the screen, where there is one.
+        let head = if out.is_terminal() {
+            "\x1b[H\x1b[2J"
+        } else {
+            ""
+        };
+        if write!(out, "{head}{told}")
+            .and_then(|()| out.flush())
+            .is_err()
+        {
+            return ExitCode::SUCCESS;
+        }
+        drop(out);
+        rest(every.max(1));
+    }
+}
+
+fn look(arguments: &Arguments) -> Result<String, ClientError> {
     let path = match arguments.what {
         What::Mappings => "/mappings",
         What::Sessions => "/sessions",
         What::Destinations => "/destinations",
+        What::Events => "/events",
         What::Pools | What::Cache | What::Stats => "/stats",
     };
-    let value = match arguments.socket.value(path) {
-        Ok(value) => value,
-        Err(error) => return tell(&error),
-    };
+    let mut value = arguments.socket.value(path)?;
     let value = match arguments.what {
-        What::Mappings | What::Sessions | What::Destinations => value,
-        What::Pools => value["addresses"].clone(),
-        What::Cache => value["dns"].clone(),
-        What::Stats => value,
+        What::Pools => value["addresses"].take(),
+        What::Cache => value["dns"].take(),
+        What::Mappings | What::Sessions | What::Destinations | What::Events | What::Stats => value,
     };
-    let told = match arguments.output {
+    Ok(match arguments.output {
         Output::Json => format!("{value:#}\n"),
         Output::Yaml => egress_config::schema::yaml(&value),
+        Output::Table if arguments.what == What::Events => lines(&value),
         Output::Table => text::table(&value),
         Output::Csv => text::csv(&value),
-    };
-    let _ = io::stdout().lock().write_all(told.as_bytes());
-    ExitCode::SUCCESS
+    })
 }
 
-/// Set, remove or list mappings of a running gateway; at once, and in its journal.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Mappings {
-    #[command(subcommand)]
-    action: Action,
-    #[command(flatten)]
-    socket: Socket,
+/// Events as the original's tools print them: type, reason, from, message.
+fn lines(events: &Value) -> String {
+    let rows = events.as_array().into_iter().flatten();
+    rows.map(|row| {
+        let cell = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let from = "spk-controller";
+        format!(
+            "{}  {:7}  {:14}  {from}  {}\n",
+            cell("at"),
+            cell("kind"),
+            cell("reason"),
+            cell("message")
+        )
+    })
+    .collect()
 }
 
-#[derive(Debug, clap::Subcommand)]
-enum Action {
-    /// Let an address of the reserved range stand for a host until it is deleted.
-    Set {
-        /// The address.
-        address: core::net::Ipv4Addr,
-        /// The host.
-        host: core::net::Ipv6Addr,
-    },
-    /// End a mapping, with every cached answer that may speak of it.
-    Delete {
-        /// The address.
-        address: core::net::Ipv4Addr,
-    },
-    /// List them all.
-    List,
-}
-
-pub(crate) fn mappings(arguments: &Mappings) -> ExitCode {
-    let socket = &arguments.socket;
-    let told = match &arguments.action {
-        Action::Set { address, host } => {
-            socket.request("POST", &format!("/mappings/{address}/{host}"))
+fn follow(arguments: &Arguments) -> ExitCode {
+    if arguments.what != What::Events {
+        eprintln!("error: --follow is for events; say --watch");
+        return ExitCode::from(2);
+    }
+    let mut after = 0;
+    loop {
+        let events = match arguments.socket.value(&format!("/events?after={after}")) {
+            Ok(events) => events,
+            Err(error) => return tell(&error),
+        };
+        let told = match arguments.output {
+            // One object a line, so that programs can follow too.
+            Output::Json => {
+                let rows = events.as_array().into_iter().flatten();
+                rows.map(|row| format!("{row}\n")).collect()
+            }
+            Output::Table | Output::Yaml | Output::Csv => lines(&events),
+        };
+        let mut out = io::stdout().lock();
+        if out
+            .write_all(told.as_bytes())
+            .and_then(|()| out.flush())
+            .is_err()
+        {
+            return ExitCode::SUCCESS;
         }
-        Action::Delete { address } => socket.request("DELETE", &format!("/mappings/{address}")),
-        Action::List => socket
-            .value("/mappings")
-            .map(|value| text::table(&value).into_bytes()),
-    };
-    print(told)
+        drop(out);
+        let last = events.as_array().and_then(|rows| rows.last());
+        after = last.map_or(after, |row| row["sequence"].as_u64().unwrap_or(after));
+        rest(1);
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a person looks on; the gateway's own deadlines are elsewhere"
+)]
+fn rest(seconds: u64) {
+    std::thread::sleep(core::time::Duration::from_secs(seconds));
 }
 
 /// Forget the cached answers about a name and all below it.
@@ -222,7 +284,7 @@ pub(crate) fn tmctl(arguments: &Tmctl) -> ExitCode {
     print(Ok(told.into_bytes()))
 }
 
-fn print(told: Result<Vec<u8>, ClientError>) -> ExitCode {
+pub(super) fn print(told: Result<Vec<u8>, ClientError>) -> ExitCode {
     match told {
         Ok(told) => {
             let _ = io::stdout().lock().write_all(&told);
@@ -232,7 +294,7 @@ fn print(told: Result<Vec<u8>, ClientError>) -> ExitCode {
     }
 }
 
-fn tell(error: &ClientError) -> ExitCode {
+pub(super) fn tell(error: &ClientError) -> ExitCode {
     eprintln!("error: {error}");
     ExitCode::from(1)
 }

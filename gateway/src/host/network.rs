@@ -55,6 +55,8 @@ pub(crate) struct Network {
     priority: u32,
     routes: Vec<RouteMessage>,
     proxies: Vec<NeighbourMessage>,
+    /// Devices whose packets are led to us.
+    ruled: Vec<String>,
     /// Devices of tagged VLANs that we made.
     links: Vec<u32>,
     settings: Settings,
@@ -105,14 +107,69 @@ impl Network {
             priority: PRIORITY + plan.replica,
             routes: Vec::new(),
             proxies: Vec::new(),
+            ruled: Vec::new(),
             links: Vec::new(),
             settings,
         };
-        let result = network.lead(plan, names, chosen);
+        let result = network
+            .remove_rules()
+            .and_then(|()| network.lead(plan, names, chosen));
         if result.is_err() {
             network.take_down();
         }
         result.map(|()| network)
+    }
+
+    /// Leads to the same two devices what another plan is about. What both plans need is never away;
+    /// what only the former needed goes last. If the new ones cannot be made, the former remain.
+    pub(crate) fn renew(
+        &mut self,
+        plan: &Plan,
+        names: &Names,
+        chosen: &BTreeMap<String, String>,
+    ) -> Result<(), NetworkError> {
+        let routes = core::mem::take(&mut self.routes);
+        let proxies = core::mem::take(&mut self.proxies);
+        let ruled = self.ruled.clone();
+        let result = self.lead(plan, names, chosen);
+        if result.is_err() {
+            self.routes.extend(routes);
+            self.proxies.extend(proxies);
+            return result;
+        }
+        for route in routes {
+            if !self.routes.contains(&route) {
+                let request = self.handle.route().del(route).execute();
+                let _ = gone(self.runtime.block_on(request));
+            }
+        }
+        for proxy in proxies {
+            if !self.proxies.contains(&proxy) {
+                let request = self.handle.neighbours().del(proxy).execute();
+                let _ = gone(self.runtime.block_on(request));
+            }
+        }
+        let still = self.led(plan, chosen)?;
+        for device in ruled {
+            if !still.contains(&device) {
+                self.remove_rule(&device)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The devices of the VLANs that pods come by.
+    fn led(
+        &self,
+        plan: &Plan,
+        chosen: &BTreeMap<String, String>,
+    ) -> Result<Vec<String>, NetworkError> {
+        let devices = self.devices()?;
+        let vlans = plan.vlans.iter();
+        vlans
+            .filter(|vlan| vlan.internal && vlan.enabled)
+            .map(|vlan| Ok(self.device_of(vlan, &devices, chosen)?.name))
+            .collect()
     }
 
     fn lead(
@@ -121,7 +178,6 @@ impl Network {
         names: &Names,
         chosen: &BTreeMap<String, String>,
     ) -> Result<(), NetworkError> {
-        self.remove_rules()?;
         let mut devices = self.devices()?;
         let find = |name: &str| devices.iter().find(|device| device.name == name);
         let missing = |name: &str| NetworkError::UnknownDevice {
@@ -386,7 +442,10 @@ impl Network {
         Ok(())
     }
 
-    fn rule(&self, device: &str) -> Result<(), NetworkError> {
+    fn rule(&mut self, device: &str) -> Result<(), NetworkError> {
+        if self.ruled.iter().any(|ruled| ruled == device) {
+            return Ok(());
+        }
         let rule = || {
             self.handle
                 .rule()
@@ -400,18 +459,31 @@ impl Network {
         let both = async { ipv4.await.and(ipv6.await) };
         self.runtime
             .block_on(both)
-            .map_err(netlink(&format!("rule for {device}")))
+            .map_err(netlink(&format!("rule for {device}")))?;
+        self.ruled.push(device.to_owned());
+        Ok(())
+    }
+
+    fn remove_rule(&mut self, device: &str) -> Result<(), NetworkError> {
+        self.ruled.retain(|ruled| ruled != device);
+        let name = RuleAttribute::Iifname(device.to_owned());
+        self.remove_rules_that(|rule| rule.attributes.contains(&name))
     }
 
     /// Rules of ours: those of this life, and of one that did not take them down.
-    fn remove_rules(&self) -> Result<(), NetworkError> {
+    fn remove_rules(&mut self) -> Result<(), NetworkError> {
+        self.ruled.clear();
+        self.remove_rules_that(|_| true)
+    }
+
+    fn remove_rules_that(&self, goes: impl Fn(&RuleMessage) -> bool) -> Result<(), NetworkError> {
         let (handle, priority) = (self.handle.clone(), self.priority);
         let result: Result<(), rtnetlink::Error> = self.runtime.block_on(async move {
             for version in [IpVersion::V4, IpVersion::V6] {
                 let mut rules: Vec<RuleMessage> = Vec::new();
                 let mut all = handle.rule().get(version).execute();
                 while let Some(rule) = all.try_next().await? {
-                    if rule.attributes.contains(&RuleAttribute::Priority(priority)) {
+                    if rule.attributes.contains(&RuleAttribute::Priority(priority)) && goes(&rule) {
                         rules.push(rule);
                     }
                 }

@@ -4,7 +4,8 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use super::packet::{EchoKind, ICMP, ICMPV6, IpView, TCP, UDP, checksum, transport_checksum};
+pub(crate) use super::packet::EchoKind;
+use super::packet::{ICMP, ICMPV6, IpView, TCP, UDP, checksum, transport_checksum};
 
 /// Hop limit of everything made here; see [`set_hop_limit`].
 pub const HOP_LIMIT: u8 = 64;

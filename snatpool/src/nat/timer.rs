@@ -10,7 +10,7 @@ use crate::tuple::Protocol;
 
 /// How many sessions one call of [`SnatPool::handle_timeout`] looks at. To end one touches a dozen
 /// slots and words, and no call may touch more than 64.
-const PER_CALL: u32 = 4;
+const PER_CALL: u32 = 3;
 
 /// Every class has a ring of its own.
 const CLASSES: [Class; Class::COUNT] = [
@@ -41,7 +41,7 @@ impl SnatPool {
         Some(soonest.to_duration().max(self.latest))
     }
 
-    /// Ends what is due, four sessions a call at most: [`poll_timeout`](Self::poll_timeout) then says
+    /// Ends what is due, three sessions a call at most: [`poll_timeout`](Self::poll_timeout) then says
     /// "now". May be called early or late. A session that nobody looked at past its deadline is
     /// dead to packets all the same.
     pub fn handle_timeout(&mut self, now: Duration) {

@@ -15,9 +15,12 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use crate::admin::answer::answer;
 use crate::admin::server::Admin;
 use crate::host::journal::Journal;
+use crate::host::network::Network;
 use crate::host::tun::Tun;
 
-use super::log;
+use super::events::Events;
+use super::reload::{self, Reloaded, Watch};
+use super::{Resources, log, notify};
 
 /// Packets read of one device before the other has its turn.
 const BATCH: usize = 64;
@@ -56,53 +59,95 @@ impl Devices {
     }
 }
 
-/// Runs until SIGTERM or SIGINT.
+/// What the data thread works with.
+pub(super) struct Host {
+    pub(super) devices: Devices,
+    pub(super) network: Network,
+    pub(super) journal: Journal,
+    pub(super) admin: Admin,
+    pub(super) clock: Clock,
+}
+
+/// Readable once a signal came.
+fn on(signals: &[i32]) -> io::Result<UnixStream> {
+    let (came, sender) = UnixStream::pair()?;
+    came.set_nonblocking(true)?;
+    for signal in signals {
+        signal_hook::low_level::pipe::register(*signal, sender.try_clone()?)?;
+    }
+    Ok(came)
+}
+
+/// Runs until SIGTERM or SIGINT; gives the gateway that did so last.
 pub(super) fn serve(
     gateway: Gateway,
-    devices: &Devices,
-    journal: &Journal,
-    admin: &Admin,
-    clock: &Clock,
-    plan: &Plan,
-) -> io::Result<()> {
-    let (stop, sender) = UnixStream::pair()?;
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
-    }
+    host: &mut Host,
+    resources: &Resources<'_>,
+    plan: Plan,
+    events: Events,
+) -> io::Result<Gateway> {
+    let stop = on(&[signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])?;
+    let mut hup = on(&[signal_hook::consts::SIGHUP])?;
+    let watch = Watch::of(resources.paths());
+    let watchdog = notify::watchdog();
     let mut data = Data {
         gateway,
-        devices,
-        journal,
-        clock,
         plan,
+        events,
+        devices: &host.devices,
+        journal: &host.journal,
+        clock: &host.clock,
+        storing: 0,
         bytes: vec![0; FRONT + BUFFER],
     };
+    let mut reload_at: Option<Duration> = None;
+    let mut alive_at = Duration::ZERO;
+    notify::tell("READY=1");
     loop {
-        let timeout = data.gateway.poll_timeout().map(|at| {
-            let wait = at.saturating_sub(clock.now());
+        let now = host.clock.now();
+        if let Some(every) = watchdog
+            && now >= alive_at
+        {
+            notify::tell("WATCHDOG=1");
+            alive_at = now.saturating_add(every);
+        }
+        let alive_at = watchdog.map(|_| alive_at);
+        let due = [data.gateway.poll_timeout(), reload_at, alive_at];
+        let timeout = due.into_iter().flatten().min().map(|at| {
+            let wait = at.saturating_sub(now);
             Timespec {
                 tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
                 tv_nsec: wait.subsec_nanos().into(),
             }
         });
-        let mut waited = [
-            PollFd::from_borrowed_fd(devices.inside.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(devices.outside.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(journal.as_fd(), PollFlags::IN),
+        let mut waited = vec![
+            PollFd::from_borrowed_fd(host.devices.inside.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(host.devices.outside.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(host.journal.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(admin.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(host.admin.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(hup.as_fd(), PollFlags::IN),
         ];
+        waited.extend(
+            watch
+                .fd()
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+        );
         match rustix::event::poll(&mut waited, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let [inside, outside, replies, stopped, asked] =
-            waited.map(|one| !one.revents().is_empty());
+        let ready = |index: usize| {
+            waited
+                .get(index)
+                .is_some_and(|one| !one.revents().is_empty())
+        };
+        let [inside, outside, replies, stopped, asked, told, changed] = core::array::from_fn(ready);
         if stopped {
-            return Ok(());
+            return Ok(data.gateway);
         }
         if replies {
-            journal.hush();
+            host.journal.hush();
         }
         if inside {
             data.read(Side::Inside)?;
@@ -111,19 +156,43 @@ pub(super) fn serve(
             data.read(Side::Outside)?;
         }
         if asked {
-            let now = clock.now();
-            admin.serve(|request| answer(now, &mut data.gateway, plan, request));
+            let now = host.clock.now();
+            let Data {
+                gateway,
+                plan,
+                events,
+                ..
+            } = &mut data;
+            host.admin
+                .serve(|request| answer(now, gateway, plan, events, request));
+        }
+        if told {
+            let _ = io::Read::read(&mut hup, &mut [0; 64]);
+            reload_at = Some(host.clock.now());
+        }
+        if changed {
+            watch.hush();
+            reload_at = Some(host.clock.now().saturating_add(reload::SETTLES));
         }
         data.turn();
+        if reload_at.is_some_and(|at| at <= host.clock.now()) {
+            reload_at = None;
+            notify::tell("RELOADING=1");
+            data.reload(resources, &mut host.network);
+            notify::tell("READY=1");
+        }
     }
 }
 
 struct Data<'a> {
     gateway: Gateway,
+    plan: Plan,
+    events: Events,
     devices: &'a Devices,
     journal: &'a Journal,
     clock: &'a Clock,
-    plan: &'a Plan,
+    /// Operations that the journal has not replied to.
+    storing: u64,
     bytes: Vec<u8>,
 }
 
@@ -173,6 +242,7 @@ impl Data<'_> {
     /// The rest of the drive loop: the journal, what leaves by itself, events, deadlines.
     fn turn(&mut self) {
         while let Some((id, reply)) = self.journal.poll() {
+            self.storing = self.storing.saturating_sub(1);
             self.gateway.handle_store(self.clock.now(), id, reply);
         }
         let now = self.clock.now();
@@ -186,10 +256,64 @@ impl Data<'_> {
             self.write(transmit.side, transmit.range, transmit.offload);
         }
         while let Some(operation) = self.gateway.poll_store() {
+            self.storing += 1;
             self.journal.submit(operation);
         }
         while let Some(event) = self.gateway.poll_event() {
             log::tell(&event, self.plan.debug_log);
+            self.events.note(&event);
+        }
+    }
+
+    /// Reads the resources again, and goes on as they say; as before if that cannot be.
+    fn reload(&mut self, resources: &Resources<'_>, network: &mut Network) {
+        self.settle();
+        if self.storing > 0 {
+            tracing::error!("not reloaded: the journal does not reply; send SIGHUP once it does");
+            return;
+        }
+        let now = self.clock.now();
+        match reload::reload(resources, network, &self.gateway, &self.plan, now) {
+            Ok(Reloaded::Same) => tracing::info!("reloaded: nothing changes"),
+            Ok(Reloaded::Changed(gateway, plan, taken)) => {
+                self.gateway = *gateway;
+                self.plan = *plan;
+                tracing::info!(
+                    sessions = taken.sessions,
+                    sessions_lost = taken.sessions_lost,
+                    mappings = taken.mappings,
+                    mappings_lost = taken.mappings_lost,
+                    answers = taken.answers,
+                    "reloaded"
+                );
+                let egress = &self.plan.egress;
+                self.events.of_resource(egress, "Updated", "updated");
+            }
+            Err(error) => {
+                tracing::error!("not reloaded, everything goes on as before: {error}");
+                let message = format!("not reloaded: {error}");
+                self.events.push("Warning", "ReloadFailed", message);
+            }
+        }
+        self.turn();
+    }
+
+    /// Waits for the journal, a second at most: its replies are for this gateway, not for the next.
+    fn settle(&mut self) {
+        self.turn();
+        let until = self.clock.now().saturating_add(Duration::from_secs(1));
+        while self.storing > 0 && self.clock.now() < until {
+            let wait = Timespec {
+                tv_sec: 0,
+                tv_nsec: 10_000_000,
+            };
+            let mut waited = [PollFd::from_borrowed_fd(
+                self.journal.as_fd(),
+                PollFlags::IN,
+            )];
+            let _ = rustix::event::poll(&mut waited, Some(&wait));
+            self.journal.hush();
+            self.turn();
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// A list of objects as a table; an object as a table of its counters, one for each of its parts.
-pub(super) fn table(value: &Value) -> String {
+pub(crate) fn table(value: &Value) -> String {
     match value {
         Value::Array(rows) => {
             let names = names(rows);
@@ -47,7 +47,7 @@ fn object(parts: &Map<String, Value>) -> String {
 }
 
 /// The same with commas; of an object, its plain members.
-pub(super) fn csv(value: &Value) -> String {
+pub(crate) fn csv(value: &Value) -> String {
     match value {
         Value::Array(rows) => {
             let names = names(rows);

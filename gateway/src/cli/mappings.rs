@@ -1,0 +1,275 @@
+//! `mappings`: static entries of a running gateway, one or many.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+use std::fs;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::show::{Socket, print, tell, text};
+use crate::admin::client::ClientError;
+
+/// Entries of one request.
+const BATCH: usize = 4096;
+
+/// Set, remove or list mappings of a running gateway; at once, and in its journal.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    socket: Socket,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Let an address of the reserved range stand for a host until it is deleted.
+    Set {
+        /// The address.
+        address: Ipv4Addr,
+        /// The host.
+        host: Ipv6Addr,
+    },
+    /// End a mapping, with every cached answer that may speak of it.
+    Delete {
+        /// The address.
+        address: Ipv4Addr,
+    },
+    /// List them all.
+    List,
+    /// Set every entry of a file, or of standard input: as `export` writes them.
+    Import {
+        /// The file; - for standard input.
+        #[arg(default_value = "-", value_name = "FILE")]
+        file: PathBuf,
+        /// What it is; by default what its name says, else CSV.
+        #[arg(short, long, value_enum)]
+        format: Option<Format>,
+    },
+    /// Write the static entries to standard output.
+    Export {
+        /// How.
+        #[arg(short, long, value_enum, default_value_t = Format::Csv)]
+        format: Format,
+        /// All mappings, not the static ones alone.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A line of names, then an address and a host a line.
+    Csv,
+    /// A list of objects.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let socket = &arguments.socket;
+    let told = match &arguments.action {
+        Action::Set { address, host } => {
+            socket.request("POST", &format!("/mappings/{address}/{host}"))
+        }
+        Action::Delete { address } => socket.request("DELETE", &format!("/mappings/{address}")),
+        Action::List => socket
+            .value("/mappings")
+            .map(|value| text::table(&value).into_bytes()),
+        Action::Import { file, format } => return import(socket, file, *format),
+        Action::Export { format, all } => export(socket, *format, *all),
+    };
+    print(told)
+}
+
+fn export(socket: &Socket, format: Format, all: bool) -> Result<Vec<u8>, ClientError> {
+    let value = socket.value("/mappings")?;
+    let rows = value.as_array().into_iter().flatten();
+    let rows: Vec<Value> = rows
+        .filter(|row| all && row["state"] != "quarantine" || row["state"] == "static")
+        .map(|row| json!({"address": row["address"], "host": row["host"]}))
+        .collect();
+    let rows = Value::Array(rows);
+    Ok(match format {
+        Format::Json => format!("{rows:#}\n"),
+        Format::Yaml => egress_config::schema::yaml(&rows),
+        Format::Csv if rows.as_array().is_some_and(Vec::is_empty) => "address,host\n".to_owned(),
+        Format::Csv => text::csv(&rows),
+    }
+    .into_bytes())
+}
+
+fn import(socket: &Socket, file: &Path, format: Option<Format>) -> ExitCode {
+    let name = file.display();
+    let read = if file == Path::new("-") {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(file)
+    };
+    let text = match read {
+        Ok(text) => text,
+        Err(error) => {
+            eprintln!("error: {name}: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let by_name = || match file.extension().and_then(|end| end.to_str()) {
+        Some("json") => Format::Json,
+        Some("yaml" | "yml") => Format::Yaml,
+        Some(_) | None => Format::Csv,
+    };
+    let entries = match entries(&text, format.unwrap_or_else(by_name)) {
+        Ok(entries) => entries,
+        Err((line, why)) => {
+            eprintln!("error: {name}:{line}: {why}; nothing was set");
+            return ExitCode::from(2);
+        }
+    };
+    let (mut set, mut refused) = (0, 0);
+    let progress = io::stderr().is_terminal() && entries.len() > BATCH;
+    for (number, batch) in entries.chunks(BATCH).enumerate() {
+        let rows = batch
+            .iter()
+            .map(|(address, host)| json!({"address": address, "host": host}));
+        let body = Value::Array(rows.collect()).to_string();
+        let reply = socket.send("POST", "/mappings", body.as_bytes());
+        let reply = reply.and_then(|reply| {
+            serde_json::from_slice(&reply).map_err(|error| ClientError::Refused(error.to_string()))
+        });
+        let reply: Value = match reply {
+            Ok(reply) => reply,
+            Err(error) => {
+                eprintln!("error: after {set} entries were set:");
+                return tell(&error);
+            }
+        };
+        set += reply["set"].as_u64().unwrap_or_default();
+        for why in reply["refused"].as_array().into_iter().flatten() {
+            refused += 1;
+            eprintln!("refused: {}", why.as_str().unwrap_or_default());
+        }
+        if progress {
+            let done = (number * BATCH + batch.len()) * 40 / entries.len();
+            let (done, left) = ("#".repeat(done), ".".repeat(40 - done));
+            eprint!("\r[{done}{left}] {set} set");
+        }
+    }
+    if progress {
+        eprintln!();
+    }
+    let _ = writeln!(io::stdout(), "{set} set, {refused} refused");
+    if refused > 0 {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+type Entry = (Ipv4Addr, Ipv6Addr);
+
+/// Every entry, or the line of the first that is none, and why.
+fn entries(text: &str, format: Format) -> Result<Vec<Entry>, (usize, String)> {
+    if format == Format::Json {
+        return json(text);
+    }
+    let mut entries = Vec::new();
+    let mut address = None;
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        let told = |why: String| (number, why);
+        if line.is_empty() || line == "address,host" || line == "---" || line == "[]" {
+            continue;
+        }
+        if format == Format::Csv {
+            let (one, other) = line
+                .split_once(',')
+                .ok_or_else(|| told(format!("{line:?}: ADDRESS,HOST was expected")))?;
+            entries.push((
+                one.trim().parse().map_err(|_| told(no_address(one)))?,
+                other.trim().parse().map_err(|_| told(no_host(other)))?,
+            ));
+            continue;
+        }
+        // The two keys of an item, in either order of lines as `export` writes them.
+        let line = line.strip_prefix("- ").unwrap_or(line).trim();
+        let (key, value) = line
+            .split_once(':')
+            .ok_or_else(|| told(format!("{line:?}: address: or host: was expected")))?;
+        let value = value.trim().trim_matches(['"', '\'']);
+        match key.trim() {
+            "address" => address = Some(value.parse().map_err(|_| told(no_address(value)))?),
+            "host" => {
+                let address = address.take();
+                let address = address.ok_or_else(|| told("a host without address".to_owned()))?;
+                entries.push((address, value.parse().map_err(|_| told(no_host(value)))?));
+            }
+            other => return Err(told(format!("{other}: address or host was expected"))),
+        }
+    }
+    Ok(entries)
+}
+
+fn json(text: &str) -> Result<Vec<Entry>, (usize, String)> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Row {
+        address: Ipv4Addr,
+        host: Ipv6Addr,
+    }
+    let rows: Vec<Row> =
+        serde_json::from_str(text).map_err(|error| (error.line(), error.to_string()))?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.address, row.host))
+        .collect())
+}
+
+fn no_address(text: &str) -> String {
+    format!("{:?}: an IPv4 address was expected", text.trim())
+}
+
+fn no_host(text: &str) -> String {
+    format!("{:?}: an IPv6 address was expected", text.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_export_writes_is_read_again() {
+        let rows = json!([
+            {"address": "10.46.0.1", "host": "2001:db8::1"},
+            {"address": "10.46.0.2", "host": "2001:db8::2"},
+        ]);
+        let wanted = vec![
+            (Ipv4Addr::new(10, 46, 0, 1), "2001:db8::1".parse().unwrap()),
+            (Ipv4Addr::new(10, 46, 0, 2), "2001:db8::2".parse().unwrap()),
+        ];
+        for (format, text) in [
+            (Format::Json, format!("{rows:#}")),
+            (Format::Yaml, egress_config::schema::yaml(&rows)),
+            (Format::Csv, text::csv(&rows)),
+        ] {
+            assert_eq!(entries(&text, format), Ok(wanted.clone()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_mistake_is_told() {
+        let text = "address,host\n10.46.0.1,2001:db8::1\n10.46.0,2001:db8::2\n";
+        let (line, why) = entries(text, Format::Csv).unwrap_err();
+        assert_eq!(
+            (line, why.as_str()),
+            (3, "\"10.46.0\": an IPv4 address was expected")
+        );
+        assert_eq!(
+            entries("[\n{\"address\": 7}]", Format::Json).unwrap_err().0,
+            2
+        );
+    }
+}

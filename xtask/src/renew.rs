@@ -1,0 +1,217 @@
+//! Reloads and restarts while pods transfer, and the status page in a browser.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::host::{SET, dig, program, start_with, sum};
+use crate::lab::{GATEWAY, Lab, POD4, Running};
+use crate::process::text;
+use crate::tree::Tree;
+
+/// Transfers at the same time.
+const TRANSFERS: usize = 8;
+/// Bytes a second of each: a page takes eight seconds or so.
+const RATE: &str = "8M";
+
+/// Where the status page is served, in the gateway's namespace.
+const PAGE: &str = "127.0.0.1:8046";
+
+pub(crate) fn check(tree: &Tree, lab: &Lab) -> Result<(), String> {
+    let folder = lab.folder.join("renew");
+    copy(tree, &folder)?;
+    let path = folder.to_string_lossy().into_owned();
+    let token = lab.folder.join("token");
+    let token = token.to_string_lossy().into_owned();
+    let options = ["--config", &path, "--http", PAGE, "--http-token", &token];
+    let gateway = start_with(tree, lab, &options)?;
+    let mapped = lab.until("DNS", |lab| dig(lab, POD4, "", "six.example", "A"))?;
+    let wanted = sum(Command::new("sha256sum").arg(lab.folder.join("www/page")))?;
+
+    let running = transfers(lab, &mapped)?;
+    reload(lab, &gateway, &folder)?;
+    gateway.signal("TERM")?;
+    gateway.ended()?;
+    if !lab.folder.join("state/replica-0-sessions").exists() {
+        return Err("the sessions were not kept".to_owned());
+    }
+    let gateway = start_with(tree, lab, &options)?;
+    if !lab
+        .log("gateway.log")
+        .contains("flows of the life before go on")
+    {
+        return Err("no flow was taken over".to_owned());
+    }
+    for (number, transfer) in running.into_iter().enumerate() {
+        transfer
+            .ended()
+            .map_err(|why| format!("transfer {number} under reload and restart: {why}"))?;
+        let got = lab.folder.join(format!("page.{number}"));
+        if sum(Command::new("sha256sum").arg(got))? != wanted {
+            return Err(format!("transfer {number}: another page than the one sent"));
+        }
+    }
+    println!("{TRANSFERS} transfers outlived two reloads, and a stop and start");
+    asked(tree, lab, &mapped)?;
+    page(tree, lab, &token)?;
+    gateway.signal("TERM")?;
+    gateway.ended()
+}
+
+fn copy(tree: &Tree, folder: &Path) -> Result<(), String> {
+    let told = |error: std::io::Error| format!("{}: {error}", folder.display());
+    fs::create_dir_all(folder).map_err(told)?;
+    for entry in fs::read_dir(tree.root.join(SET)).map_err(told)? {
+        let from = entry.map_err(told)?.path();
+        let name = from.file_name().unwrap_or_default().to_owned();
+        fs::copy(&from, folder.join(name)).map_err(told)?;
+    }
+    Ok(())
+}
+
+fn transfers(lab: &Lab, mapped: &str) -> Result<Vec<Running>, String> {
+    let start = |number: usize| {
+        let mut curl = lab.command(POD4, "curl");
+        curl.args(["-sS", "--max-time", "120", "--limit-rate", RATE, "-o"])
+            .arg(lab.folder.join(format!("page.{number}")))
+            .arg(format!("http://{mapped}/page"));
+        lab.launch(curl, &format!("curl-{number}.log"))
+    };
+    let running = (0..TRANSFERS).map(start).collect::<Result<Vec<_>, _>>()?;
+    lab.until("transfers do not start", |lab| {
+        let sizes = (0..TRANSFERS).map(|number| {
+            let path = lab.folder.join(format!("page.{number}"));
+            fs::metadata(path).map_or(0, |file| file.len())
+        });
+        if sizes.min().is_some_and(|least| least > 0) {
+            Ok(())
+        } else {
+            Err("nothing came".to_owned())
+        }
+    })?;
+    Ok(running)
+}
+
+/// A change that is noticed by itself, one that SIGHUP tells of, and one that has an error.
+fn reload(lab: &Lab, gateway: &Running, folder: &Path) -> Result<(), String> {
+    let file = folder.join("egress.yaml");
+    let told = |error: std::io::Error| format!("{}: {error}", file.display());
+    let before = fs::read_to_string(&file).map_err(told)?;
+    let changed = before.replace("maxDNS46TTL: 60", "maxDNS46TTL: 120");
+    if changed == before {
+        return Err(format!("{SET}/egress.yaml has no maxDNS46TTL: 60"));
+    }
+    let logged = |what: &str, times: usize| {
+        lab.until(&format!("the log does not tell: {what}"), |lab| {
+            let log = lab.log("gateway.log");
+            if log.matches(what).count() >= times {
+                Ok(())
+            } else {
+                Err(log)
+            }
+        })
+    };
+    fs::write(&file, &changed).map_err(told)?;
+    logged("was updated", 1)?;
+    fs::write(&file, "kind: F5SPKEgress\nspec: [\n").map_err(told)?;
+    logged("not reloaded", 1)?;
+    fs::write(&file, &before).map_err(told)?;
+    logged("was updated", 2)?;
+    gateway.signal("HUP")?;
+    logged("reloaded: nothing changes", 1)
+}
+
+/// What `trace`, `events`, `import` and `export` print.
+fn asked(tree: &Tree, lab: &Lab, mapped: &str) -> Result<(), String> {
+    let state = lab.folder.join("state");
+    let gateway = |line: &str| {
+        let mut command = Command::new(program(tree));
+        command
+            .args(line.split_whitespace())
+            .arg("--state")
+            .arg(&state);
+        text(command)
+    };
+    let file = lab.folder.join("entries.csv");
+    let entries = "address,host\n10.46.0.1,2001:db8:46::1\n10.46.0.2,2001:db8:46::2\n";
+    fs::write(&file, entries).map_err(|error| error.to_string())?;
+    for (line, wanted) in [
+        (
+            format!("trace 10.244.1.10 {mapped}:80"),
+            "forwarded to 2001:db8:46::80",
+        ),
+        (
+            "trace 10.244.1.10 198.51.100.53:53 -p udp".to_owned(),
+            "answered by the DNS cache",
+        ),
+        ("show events".to_owned(), "F5SPKEgress"),
+        (
+            format!("mappings import {}", file.display()),
+            "2 set, 0 refused",
+        ),
+        ("mappings export".to_owned(), entries),
+        ("mappings delete 10.46.0.1".to_owned(), "does not stand"),
+        ("mappings delete 10.46.0.2".to_owned(), "does not stand"),
+    ] {
+        let told = gateway(&line)?;
+        if !told.contains(wanted) {
+            return Err(format!("{line}: {told}"));
+        }
+    }
+    let mut spoofed = Command::new(program(tree));
+    spoofed
+        .args(["trace", "192.0.2.1", "203.0.113.80:80", "--state"])
+        .arg(&state);
+    let output = spoofed.output().map_err(|error| error.to_string())?;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.code() != Some(1) || !told.contains("spoofed-source") {
+        return Err(format!(
+            "trace of a spoofed source: {}, {told}",
+            output.status
+        ));
+    }
+    println!("trace, events, import, export");
+    Ok(())
+}
+
+/// The status page in a headless browser, a screenshot of which is kept.
+fn page(tree: &Tree, lab: &Lab, token: &str) -> Result<(), String> {
+    let token = fs::read_to_string(token).map_err(|error| format!("{token}: {error}"))?;
+    let refused = lab.text(GATEWAY, &format!("curl -sS -i http://{PAGE}/status"))?;
+    if !refused.starts_with("HTTP/1.1 401") {
+        return Err(format!("without token the page answers {refused}"));
+    }
+    let shot = tree.target.join("status-page.png");
+    let profile = lab.folder.join("browser");
+    let mut browser = lab.command(GATEWAY, "chromium");
+    browser
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+        ])
+        .args(["--disable-background-networking", "--no-first-run"])
+        .args([
+            "--window-size=1280,1500",
+            "--virtual-time-budget=4000",
+            "--dump-dom",
+        ])
+        .arg(format!("--screenshot={}", shot.display()))
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .arg(format!("http://{PAGE}/?token={}", token.trim()));
+    let seen = text(browser)?;
+    for wanted in [
+        "NAT46",
+        "2001:db8:46::80",
+        "was added",
+        "egress-ipv4-nat46",
+        "class=\"live\"",
+    ] {
+        if !seen.contains(wanted) {
+            return Err(format!("the status page does not show {wanted}:\n{seen}"));
+        }
+    }
+    println!("status page: {}", shot.display());
+    Ok(())
+}
