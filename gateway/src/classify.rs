@@ -48,6 +48,8 @@ pub(crate) enum Way {
     Return,
     /// To a self IP of the gateway.
     Local,
+    /// To the page of the sorry IP.
+    Sorry,
 }
 
 /// What the classification looks at; made once from the plan.
@@ -71,10 +73,14 @@ pub(crate) struct Classifier {
     pub(crate) intercepts_dns: bool,
     /// IPv6 pods may reach IPv6 hosts (`dualStackEnabled`).
     pub(crate) dual_stack: bool,
+    /// The sorry IP, where it has a page to answer with.
+    pub(crate) sorry: Option<Ipv4Addr>,
 }
 
 /// The port of DNS (RFC 1035 §4.2).
 pub(crate) const DNS_PORT: u16 = 53;
+/// The port of HTTP.
+pub(crate) const HTTP_PORT: u16 = 80;
 
 impl Classifier {
     /// The way of `packet`, arrived on `side`.
@@ -108,6 +114,7 @@ impl Classifier {
             Way::Snat
         };
         match destination {
+            IpAddr::V4(address) if self.sorry == Some(address) && is_http(packet) => Ok(Way::Sorry),
             IpAddr::V4(address) => match self.dns46_subnet {
                 Some(subnet) if subnet.contains(&address) => Ok(Way::Nat46(address)),
                 Some(_) | None => Ok(own_family),
@@ -144,6 +151,17 @@ impl Classifier {
         }
         Err(DropReason::NotInside)
     }
+}
+
+/// To TCP port 80.
+pub(crate) fn is_http(packet: &Packet) -> bool {
+    matches!(
+        packet.transport(),
+        Transport::Tcp {
+            destination_port: HTTP_PORT,
+            ..
+        }
+    )
 }
 
 fn destination_port(packet: &Packet) -> Option<u16> {

@@ -8,6 +8,7 @@ mod classify;
 mod dns;
 mod flow;
 mod local;
+mod sorry;
 mod streams;
 
 // What waits, what is kept beside the libraries, what is told.
@@ -47,6 +48,7 @@ use crate::classify::{Classifier, Way};
 use crate::recipes::Recipes;
 use crate::setup::{Parts, Translators};
 use crate::sockets::{Connection, Sockets};
+use crate::sorry::Sorry;
 use crate::streams::Servers;
 
 pub use crate::classify::Side;
@@ -116,6 +118,7 @@ pub struct Gateway {
     clients: Connections,
     /// Clients that may have sent more than could be asked at once.
     unread: Vec<Connection>,
+    sorry: Sorry,
     recipes: Recipes,
     arena: Arena,
     /// Whose query waits for which mapping to be stored.
@@ -209,6 +212,7 @@ impl Gateway {
             servers: Servers::default(),
             clients: Connections::new(ConnectionLimits::default()),
             unread: Vec::new(),
+            sorry: Sorry::new(options),
             recipes: Recipes::default(),
             arena: Arena::new(Limits::default()),
             storing: BTreeMap::new(),
@@ -245,6 +249,7 @@ impl Gateway {
         };
         match self.classifier.classify(side, &packet) {
             Ok(Way::Dns) => self.intercept(now, &packet, buf),
+            Ok(Way::Sorry) => self.client_segment(now, &packet, buf),
             Ok(way @ (Way::Nat46(_) | Way::Nat64(_) | Way::Snat)) => {
                 self.outbound(now, way, &packet, buf)
             }

@@ -30,6 +30,20 @@ pub fn write(
     mut comment: impl FnMut(&Frame) -> Option<String>,
     mut out: impl Write,
 ) -> io::Result<()> {
+    let names: Vec<&str> = capture.interfaces.iter().map(String::as_str).collect();
+    begin(&names, &mut out)?;
+    for frame in &capture.frames {
+        packet(frame, comment(frame).as_deref(), &mut out)?;
+    }
+    out.flush()
+}
+
+/// Begins a capture of these interfaces, for packets to follow.
+///
+/// # Errors
+///
+/// What the writer returns.
+pub fn begin(interfaces: &[&str], mut out: impl Write) -> io::Result<()> {
     let mut block = Block::new(SECTION_HEADER);
     block.word(0x1a2b_3c4d); // byte order
     block.body.extend(1u16.to_le_bytes()); // version 1.0
@@ -37,8 +51,7 @@ pub fn write(
     block.body.extend(u64::MAX.to_le_bytes()); // length of the section: unknown
     block.option(SHB_USERAPPL, b"egress-gateway");
     block.write(&mut out)?;
-
-    for name in &capture.interfaces {
+    for name in interfaces {
         let mut block = Block::new(INTERFACE_DESCRIPTION);
         block.body.extend(LINKTYPE_RAW.to_le_bytes());
         block.body.extend(0u16.to_le_bytes()); // reserved
@@ -47,28 +60,33 @@ pub fn write(
         block.option(IF_TSRESOL, &[9]);
         block.write(&mut out)?;
     }
+    Ok(())
+}
 
-    for frame in &capture.frames {
-        let mut block = Block::new(ENHANCED_PACKET);
-        let at = u64::try_from(frame.at.as_nanos()).unwrap_or(u64::MAX);
-        let length = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
-        block.word(u32::try_from(frame.interface).unwrap_or(u32::MAX));
-        block.word((at >> 32) as u32);
-        block.word(at as u32);
-        block.word(length); // captured
-        block.word(length); // on the wire
-        block.padded(&frame.bytes);
-        let direction: u32 = match frame.direction {
-            Direction::Inbound => 1,
-            Direction::Outbound => 2,
-        };
-        block.option(EPB_FLAGS, &direction.to_le_bytes());
-        if let Some(text) = comment(frame) {
-            block.option(OPT_COMMENT, text.as_bytes());
-        }
-        block.write(&mut out)?;
+/// Writes one packet of a capture that was [begun](begin).
+///
+/// # Errors
+///
+/// What the writer returns.
+pub fn packet(frame: &Frame, comment: Option<&str>, mut out: impl Write) -> io::Result<()> {
+    let mut block = Block::new(ENHANCED_PACKET);
+    let at = u64::try_from(frame.at.as_nanos()).unwrap_or(u64::MAX);
+    let length = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
+    block.word(u32::try_from(frame.interface).unwrap_or(u32::MAX));
+    block.word((at >> 32) as u32);
+    block.word(at as u32);
+    block.word(length); // captured
+    block.word(length); // on the wire
+    block.padded(&frame.bytes);
+    let direction: u32 = match frame.direction {
+        Direction::Inbound => 1,
+        Direction::Outbound => 2,
+    };
+    block.option(EPB_FLAGS, &direction.to_le_bytes());
+    if let Some(text) = comment {
+        block.option(OPT_COMMENT, text.as_bytes());
     }
-    out.flush()
+    block.write(&mut out)
 }
 
 /// A block while it is being filled.

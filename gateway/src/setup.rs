@@ -1,5 +1,6 @@
 //! From a plan to the parts of a gateway.
 
+use alloc::sync::Arc;
 use core::net::IpAddr;
 
 use dns46::{Dns46, Settings};
@@ -53,13 +54,21 @@ pub enum SetupError {
 }
 
 /// Choices that the resources have no words for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
     /// Bind each inside transport address once, whatever the peer (RFC 4787 REQ-1), and let in whom
     /// this filter admits; pods then reach each other through SNAT addresses. `None`, the default,
     /// binds per flow: 64,512 flows per SNAT address *and* destination, and only the peer can reply.
     pub endpoint_independent: Option<Filter>,
+    /// Flows at a time; by default 262,144, for 160 bytes each.
+    pub sessions: Option<u32>,
+    /// A page of HTML that TCP port 80 of the sorry IP answers with, where that address is routed to
+    /// the gateway.
+    pub sorry_page: Option<Arc<[u8]>>,
+    /// Port 80 of a mapped address that stands for nothing answers with that page too, in place of
+    /// ICMP *host unreachable*.
+    pub sorry_on_miss: bool,
 }
 
 impl Options {
@@ -68,6 +77,9 @@ impl Options {
     pub const fn endpoint_independent(filter: Filter) -> Self {
         Self {
             endpoint_independent: Some(filter),
+            sessions: None,
+            sorry_page: None,
+            sorry_on_miss: false,
         }
     }
 }
@@ -133,7 +145,7 @@ impl Parts {
         };
         // Both, because automap makes them share their addresses.
         let pools = vec![pool(&snat_addresses), pool(&plan.external_self_ips)];
-        let mut config = snatpool::Config::new(SESSIONS, pools);
+        let mut config = snatpool::Config::new(options.sessions.unwrap_or(SESSIONS), pools);
         config.top_destinations = TOP_DESTINATIONS;
         let snat = SnatPool::new(config, seeds())?;
         let mut translator = |own: &[IpAddr]| {
@@ -156,7 +168,8 @@ impl Parts {
         let least_mtu = usize::try_from(inside_mtu.min(outside_mtu)).unwrap_or(usize::MAX);
         let mut own_addresses = plan.external_self_ips.clone();
         own_addresses.extend(&internal_self_ips);
-        let sockets = Sockets::new(&own_addresses, least_mtu, seeds());
+        let serves_pages = options.sorry_page.is_some();
+        let sockets = Sockets::new(&own_addresses, least_mtu, serves_pages, seeds());
         own_addresses.extend(&snat_addresses);
         let dns46 = dns46(plan, &own_addresses, seeds())?;
         Ok(Self {
@@ -171,6 +184,11 @@ impl Parts {
                 nat64_prefix: plan.nat64.map(Prefix::new).transpose()?,
                 intercepts_dns: plan.dns.is_some(),
                 dual_stack: plan.dual_stack,
+                sorry: plan
+                    .dns46
+                    .as_ref()
+                    .filter(|_| options.sorry_page.is_some())
+                    .map(|dns46| dns46.sorry),
             },
             snat,
             dns46,

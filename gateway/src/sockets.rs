@@ -13,7 +13,7 @@ use smoltcp::socket::tcp;
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint};
 
-use crate::classify::DNS_PORT;
+use crate::classify::{DNS_PORT, HTTP_PORT};
 use crate::wire::Wire;
 
 /// Sockets that wait for a client, refilled at once.
@@ -45,7 +45,7 @@ pub(crate) struct Connection(pub(crate) u64);
 /// What happened to a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SocketEvent {
-    /// A client has connected to an address that it takes for a name server.
+    /// A client has connected to an address that it takes for a server.
     Accepted {
         connection: Connection,
         client: SocketAddr,
@@ -79,6 +79,8 @@ pub(crate) struct Sockets {
     wire: Wire,
     set: SocketSet<'static>,
     listeners: Vec<SocketHandle>,
+    /// What clients may connect to.
+    ports: &'static [u16],
     connections: BTreeMap<Connection, Socket>,
     last: u64,
     events: VecDeque<SocketEvent>,
@@ -97,7 +99,7 @@ impl core::fmt::Debug for Sockets {
 
 impl Sockets {
     /// A stack with the gateway's own addresses.
-    pub(crate) fn new(own: &[IpAddr], mtu: usize, seed: [u8; 32]) -> Self {
+    pub(crate) fn new(own: &[IpAddr], mtu: usize, serves_pages: bool, seed: [u8; 32]) -> Self {
         let mut rng = ChaCha12Rng::from_seed(seed);
         let mut wire = Wire {
             mtu,
@@ -136,6 +138,11 @@ impl Sockets {
             wire,
             set: SocketSet::new(Vec::new()),
             listeners: Vec::new(),
+            ports: if serves_pages {
+                &[DNS_PORT, HTTP_PORT]
+            } else {
+                &[DNS_PORT]
+            },
             connections: BTreeMap::new(),
             last: 0,
             events: VecDeque::new(),
@@ -147,7 +154,7 @@ impl Sockets {
         sockets
     }
 
-    /// A packet to one of the connections, or to port 53.
+    /// A packet to one of the connections, or to a port that is listened on.
     pub(crate) fn handle_packet(&mut self, now: Duration, packet: &[u8]) {
         self.wire.received.push_back(packet.to_vec());
         self.run(now);
@@ -272,12 +279,19 @@ impl Sockets {
 
     fn refill(&mut self) {
         // A listener that is half open counts: a flood of SYNs must not grow the set.
-        while self.listeners.len() < LISTENERS {
-            let mut socket = socket();
-            if socket.listen(DNS_PORT).is_err() {
-                return;
+        for port in self.ports {
+            let on_port = |handle: &&SocketHandle| {
+                let socket = self.set.get::<tcp::Socket<'_>>(**handle);
+                socket.listen_endpoint().port == *port
+            };
+            let waiting = self.listeners.iter().filter(on_port).count();
+            for _ in waiting..LISTENERS {
+                let mut socket = socket();
+                if socket.listen(*port).is_err() {
+                    return;
+                }
+                self.listeners.push(self.set.add(socket));
             }
-            self.listeners.push(self.set.add(socket));
         }
     }
 

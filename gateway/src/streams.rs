@@ -10,7 +10,7 @@ use nat46::packet::build::UDP_HEADROOM;
 use nat46::{HEADROOM, PacketBuf};
 use snatpool::{Lookup, Session};
 
-use crate::classify::DNS_PORT;
+use crate::classify::{DNS_PORT, HTTP_PORT};
 use crate::setup::OWN;
 use crate::sockets::{Connection, SocketEvent};
 use crate::{DropReason, Event, Gateway, Side, Transmit, Verdict, tuple};
@@ -44,7 +44,7 @@ impl Servers {
 }
 
 impl Gateway {
-    /// A segment of a client, to port 53 of whatever address.
+    /// A segment of a client, to port 53 of whatever address, or to the page of the sorry IP.
     pub(crate) fn client_segment(
         &mut self,
         now: Duration,
@@ -93,7 +93,7 @@ impl Gateway {
             let Some(tuple) = packet.tuple().as_ref().and_then(tuple::tuple) else {
                 continue;
             };
-            if tuple.source.port == DNS_PORT {
+            if [DNS_PORT, HTTP_PORT].contains(&tuple.source.port) {
                 return Some(Transmit::of(Side::Inside, &buf));
             }
             let signal = tuple::signal(&packet);
@@ -179,6 +179,9 @@ impl Gateway {
     }
 
     fn on_socket_event(&mut self, now: Duration, event: SocketEvent) {
+        let Some(event) = self.on_page_event(now, event) else {
+            return;
+        };
         let Some(resolver) = &mut self.resolver else {
             return;
         };

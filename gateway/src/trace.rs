@@ -210,6 +210,10 @@ impl Gateway {
                 trace.step("virtual server", server);
                 Ok(Some(destination.ip()))
             }
+            Way::Sorry => {
+                trace.step("destination", "the sorry IP");
+                answered(trace, "the page of --sorry-page")
+            }
             Way::Return => Err("only packets from outside return".to_owned()),
         }
     }

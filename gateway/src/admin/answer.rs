@@ -10,7 +10,7 @@ use super::{
     AddressRow, Answer, DestinationRow, Entry, Imported, MappingRow, Request, SessionRow, Snapshot,
     TraceReport, TraceStep, status,
 };
-use crate::cli::Events;
+use crate::cli::{Captures, Events, Questions};
 
 /// Answers one request.
 pub(crate) fn answer(
@@ -18,6 +18,8 @@ pub(crate) fn answer(
     gateway: &mut Gateway,
     plan: &Plan,
     events: &Events,
+    captures: &mut Captures,
+    questions: &mut Questions,
     request: &Request,
 ) -> Answer {
     match request {
@@ -32,6 +34,30 @@ pub(crate) fn answer(
         Request::Events { after } => Answer::Events(events.after(*after)),
         Request::Trace(probe) => Answer::Trace(trace(gateway, probe)),
         Request::Import(entries) => Answer::Imported(import(now, gateway, entries)),
+        Request::Capture(address, tap) => {
+            captures.start(*address, tap.clone());
+            Answer::Done(String::new())
+        }
+        Request::Ask { pod, query } => {
+            let own = || {
+                let mut vlans = plan.vlans.iter().filter(|vlan| vlan.internal);
+                vlans.find_map(|vlan| vlan.self_ips.first().copied())
+            };
+            let asked = pod.or_else(own).map(|pod| {
+                if plan.inside.iter().any(|network| network.contains(&pod)) {
+                    let asked = questions.ask(now, pod, query);
+                    asked.ok_or_else(|| "too many questions wait".to_owned())
+                } else {
+                    Err(format!("{pod} lies in no internal VLAN"))
+                }
+            });
+            match asked {
+                Some(Ok(number)) => Answer::Asked(number),
+                Some(Err(why)) => Answer::Refused(why),
+                None => Answer::Refused("there is no internal VLAN".to_owned()),
+            }
+        }
+        Request::Asked(number) => Answer::Replied(questions.take(*number)),
         Request::Set { address, host } => match gateway.set_mapping(now, *address, *host) {
             Ok(()) => Answer::Done(format!("{address} stands for {host}")),
             Err(error) => Answer::Refused(error.to_string()),

@@ -51,3 +51,62 @@ pub(crate) fn send(
     let told = String::from_utf8_lossy(&body).trim().to_owned();
     Err(ClientError::Refused(format!("{status}: {told}")))
 }
+
+/// A reply that comes bit by bit.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    stream: UnixStream,
+    /// What came behind the head.
+    first: Vec<u8>,
+}
+
+impl Stream {
+    /// Asks for it, and reads its head.
+    pub(crate) fn open(socket: &Path, path: &str) -> Result<Self, ClientError> {
+        let mut stream = UnixStream::connect(socket).map_err(|error| ClientError::Connect {
+            path: socket.display().to_string(),
+            error,
+        })?;
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: gateway\r\n\r\n")?;
+        let mut head = Vec::new();
+        let end = loop {
+            if let Some(end) = head.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end;
+            }
+            let mut piece = [0; 4096];
+            let length = stream.read(&mut piece)?;
+            if length == 0 {
+                return Err(ClientError::Refused("no HTTP reply".to_owned()));
+            }
+            head.extend_from_slice(&piece[..length]);
+        };
+        let first = head.split_off(end + 4);
+        if !head.starts_with(b"HTTP/1.0 200") && !head.starts_with(b"HTTP/1.1 200") {
+            let told = String::from_utf8_lossy(&first).trim().to_owned();
+            return Err(ClientError::Refused(told));
+        }
+        stream.set_read_timeout(Some(core::time::Duration::from_millis(200)))?;
+        Ok(Self { stream, first })
+    }
+
+    /// What came next, nothing if nothing did for a while; `None` at the end.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if !self.first.is_empty() {
+            return Ok(Some(core::mem::take(&mut self.first)));
+        }
+        let mut piece = vec![0; 1 << 16];
+        match self.stream.read(&mut piece) {
+            Ok(0) => Ok(None),
+            Ok(length) => {
+                piece.truncate(length);
+                Ok(Some(piece))
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock
+                | io::ErrorKind::TimedOut
+                | io::ErrorKind::Interrupted => Ok(Some(Vec::new())),
+                _ => Err(error),
+            },
+        }
+    }
+}

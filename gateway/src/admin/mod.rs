@@ -11,12 +11,15 @@ pub(crate) mod server;
 mod status;
 
 use alloc::collections::BTreeMap;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
+/// Where captured packets go, as pcapng; they are lost, not waited for, while it is full.
+pub(crate) type Tap = tokio::sync::mpsc::Sender<Vec<u8>>;
+
 /// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Request {
     Mappings,
     Sessions,
@@ -31,6 +34,15 @@ pub(crate) enum Request {
     Trace(egress_gateway::Probe),
     /// Static entries, all at once.
     Import(Vec<Entry>),
+    /// Packets of one address, on both sides, from now on.
+    Capture(IpAddr, Tap),
+    /// A DNS message, asked as by a pod; by default by the gateway's own address on the pods' side.
+    Ask {
+        pod: Option<IpAddr>,
+        query: Vec<u8>,
+    },
+    /// The reply to a question of this number.
+    Asked(u16),
     Set {
         address: Ipv4Addr,
         host: Ipv6Addr,
@@ -54,6 +66,10 @@ pub(crate) enum Answer {
     Events(Vec<EventRow>),
     Trace(TraceReport),
     Imported(Imported),
+    /// A question was taken, under this number.
+    Asked(u16),
+    /// The reply to one, if it is there.
+    Replied(Option<Vec<u8>>),
     /// It was done.
     Done(String),
     /// It cannot be done, and why.

@@ -16,6 +16,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use egress_gateway::Probe;
+use hickory_proto::op::{Message, MessageType, OpCode};
+use hickory_proto::rr::{Name, RecordType};
 use rustix::event::EventfdFlags;
 use serde::Deserialize;
 use snatpool::Protocol;
@@ -25,6 +27,11 @@ use super::{Answer, Entry, Request, http, metrics};
 
 /// Requests that may wait for the data thread.
 const WAITING: usize = 64;
+/// How often, and how many times, it is looked for a reply.
+const REPLY_PAUSE: core::time::Duration = core::time::Duration::from_millis(10);
+const REPLY_TRIES: u32 = 800;
+/// Packets of a capture that may wait to be sent on.
+const CAPTURED: usize = 4096;
 
 type Asked = (Request, oneshot::Sender<Answer>);
 
@@ -60,7 +67,7 @@ impl Admin {
             bell: alloc::sync::Arc::new(wake.try_clone()?),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
+            .enable_all()
             .build()?;
         let served = routes(data.clone());
         thread::Builder::new()
@@ -84,7 +91,7 @@ impl Admin {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
+            .enable_all()
             .build()?;
         let served = http::guarded(routes(self.data.clone()), token);
         thread::Builder::new()
@@ -123,33 +130,74 @@ impl Drop for Admin {
 impl Data {
     /// Has the data thread answer.
     async fn ask(&self, request: Request) -> Response {
-        let (sender, answer) = oneshot::channel();
-        if self.requests.try_send((request, sender)).is_err() {
-            return busy();
-        }
-        let _ = rustix::io::write(&*self.bell, &1_u64.to_ne_bytes());
-        match answer.await {
-            Ok(Answer::Mappings(rows)) => Json(rows).into_response(),
-            Ok(Answer::Sessions(rows)) => Json(rows).into_response(),
-            Ok(Answer::Destinations(rows)) => Json(rows).into_response(),
-            Ok(Answer::Stats(snapshot)) => Json(snapshot).into_response(),
-            Ok(Answer::Status(status)) => Json(status).into_response(),
-            Ok(Answer::Events(rows)) => Json(rows).into_response(),
-            Ok(Answer::Trace(report)) => Json(report).into_response(),
-            Ok(Answer::Imported(imported)) => Json(imported).into_response(),
-            Ok(Answer::Done(told)) => format!("{told}\n").into_response(),
-            Ok(Answer::Refused(why)) => (StatusCode::CONFLICT, format!("{why}\n")).into_response(),
-            Err(_) => busy(),
+        match self.answer(request).await {
+            Some(Answer::Mappings(rows)) => Json(rows).into_response(),
+            Some(Answer::Sessions(rows)) => Json(rows).into_response(),
+            Some(Answer::Destinations(rows)) => Json(rows).into_response(),
+            Some(Answer::Stats(snapshot)) => Json(snapshot).into_response(),
+            Some(Answer::Status(status)) => Json(status).into_response(),
+            Some(Answer::Events(rows)) => Json(rows).into_response(),
+            Some(Answer::Trace(report)) => Json(report).into_response(),
+            Some(Answer::Imported(imported)) => Json(imported).into_response(),
+            Some(Answer::Asked(_) | Answer::Replied(_)) => {
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+            Some(Answer::Done(told)) => format!("{told}\n").into_response(),
+            Some(Answer::Refused(why)) => {
+                (StatusCode::CONFLICT, format!("{why}\n")).into_response()
+            }
+            None => busy(),
         }
     }
 
-    async fn metrics(&self) -> Response {
-        let (sender, answer) = oneshot::channel();
-        if self.requests.try_send((Request::Stats, sender)).is_err() {
-            return busy();
+    /// Packets as pcapng, until whoever asked goes.
+    async fn capture(&self, address: IpAddr) -> Response {
+        let (tap, packets) = tokio::sync::mpsc::channel(CAPTURED);
+        let started = self.ask(Request::Capture(address, tap)).await;
+        if !started.status().is_success() {
+            return started;
         }
+        let body = futures_util::stream::unfold(packets, async |mut packets| {
+            let packet = packets.recv().await?;
+            Some((Ok::<_, core::convert::Infallible>(packet), packets))
+        });
+        let kind = [(header::CONTENT_TYPE, "application/x-pcapng")];
+        (kind, axum::body::Body::from_stream(body)).into_response()
+    }
+
+    async fn answer(&self, request: Request) -> Option<Answer> {
+        let (sender, answer) = oneshot::channel();
+        self.requests.try_send((request, sender)).ok()?;
         let _ = rustix::io::write(&*self.bell, &1_u64.to_ne_bytes());
-        let Ok(Answer::Stats(snapshot)) = answer.await else {
+        answer.await.ok()
+    }
+
+    /// Asks for a name as a pod does, and waits for the reply.
+    async fn resolve(&self, name: &str, kind: &str, pod: Option<IpAddr>) -> Response {
+        let Some(query) = query(name, kind) else {
+            return bad("a domain name and a type were expected, as /resolve/example.com/A");
+        };
+        let number = match self.answer(Request::Ask { pod, query }).await {
+            Some(Answer::Asked(number)) => number,
+            Some(Answer::Refused(why)) => return bad(why),
+            _ => return busy(),
+        };
+        for _ in 0..REPLY_TRIES {
+            tokio::time::sleep(REPLY_PAUSE).await;
+            match self.answer(Request::Asked(number)).await {
+                Some(Answer::Replied(Some(reply))) => {
+                    let kind = [(header::CONTENT_TYPE, "application/dns-message")];
+                    return (kind, reply).into_response();
+                }
+                Some(Answer::Replied(None)) => {}
+                _ => return busy(),
+            }
+        }
+        (StatusCode::GATEWAY_TIMEOUT, "no reply\n").into_response()
+    }
+
+    async fn metrics(&self) -> Response {
+        let Some(Answer::Stats(snapshot)) = self.answer(Request::Stats).await else {
             return busy();
         };
         const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -193,6 +241,27 @@ async fn page() -> Response {
 
 /// Bytes that an import may have: a line of 64 for each of a million entries.
 const BODY: usize = 64 << 20;
+
+/// A query as a pod would send it.
+fn query(name: &str, kind: &str) -> Option<Vec<u8>> {
+    let mut query = Message::new(7, MessageType::Query, OpCode::Query);
+    let name = Name::from_ascii(name).ok()?;
+    let kind = match kind.parse::<u16>() {
+        Ok(number) => RecordType::from(number),
+        Err(_) => kind.to_uppercase().parse().ok()?,
+    };
+    let mut name = name;
+    name.set_fqdn(true);
+    query.add_query(hickory_proto::op::Query::query(name, kind));
+    query.metadata.recursion_desired = true;
+    query.to_vec().ok()
+}
+
+#[derive(Debug, Deserialize)]
+struct By {
+    #[serde(rename = "as")]
+    pod: Option<IpAddr>,
+}
 
 #[derive(Debug, Deserialize)]
 struct From {
@@ -259,6 +328,27 @@ fn routes(data: Data) -> Router {
                 let after = from.after;
                 data.ask(Request::Events { after }).await
             }),
+        )
+        .route(
+            "/resolve/{name}/{kind}",
+            get(
+                async |State(data): State<Data>,
+                       Segment((name, kind)): Segment<(String, String)>,
+                       Query(by): Query<By>| {
+                    data.resolve(&name, &kind, by.pod).await
+                },
+            ),
+        )
+        .route(
+            "/capture/{address}",
+            get(
+                async |State(data): State<Data>, Segment(address): Segment<String>| match address
+                    .parse()
+                {
+                    Ok(address) => data.capture(address).await,
+                    Err(error) => bad(error),
+                },
+            ),
         )
         .route(
             "/trace",

@@ -1,13 +1,18 @@
 //! The commands, one file each.
 
+mod capture;
 mod check;
 mod crds;
 mod demo;
 mod diff;
+mod doctor;
 mod explain;
+mod lab;
 mod mappings;
 mod plan;
 mod render;
+mod replay;
+mod resolve;
 mod run;
 mod shell;
 mod show;
@@ -15,6 +20,8 @@ mod trace;
 
 use std::process::ExitCode;
 
+pub(crate) use run::ask::Questions;
+pub(crate) use run::capture::Captures;
 pub(crate) use run::events::Events;
 
 /// An egress gateway for clusters: DNS46 with NAT46, NAT64 with DNS64, SNAT.
@@ -37,6 +44,11 @@ enum Command {
     Show(show::Arguments),
     Mappings(mappings::Arguments),
     Trace(trace::Arguments),
+    Capture(capture::Arguments),
+    Replay(replay::Arguments),
+    Resolve(resolve::Arguments),
+    Doctor(doctor::Arguments),
+    Lab(lab::Arguments),
     Flush(show::Flush),
     Tmctl(show::Tmctl),
     Check(check::Arguments),
@@ -57,6 +69,11 @@ impl Cli {
             Command::Show(arguments) => show::run(arguments),
             Command::Mappings(arguments) => mappings::run(arguments),
             Command::Trace(arguments) => trace::run(arguments),
+            Command::Capture(arguments) => capture::run(arguments),
+            Command::Replay(arguments) => replay::run(arguments),
+            Command::Resolve(arguments) => resolve::run(arguments),
+            Command::Doctor(arguments) => doctor::run(arguments),
+            Command::Lab(arguments) => lab::run(arguments),
             Command::Flush(arguments) => show::flush(arguments),
             Command::Tmctl(arguments) => show::tmctl(arguments),
             Command::Check(arguments) => check::run(arguments),

@@ -1,5 +1,7 @@
 //! `run`: the gateway on this host.
 
+pub(crate) mod ask;
+pub(crate) mod capture;
 mod data;
 pub(crate) mod events;
 mod log;
@@ -15,7 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use egress_config::Plan;
-use egress_gateway::Gateway;
+use egress_gateway::{Gateway, Options};
 
 use super::plan::{self, Chosen};
 use crate::admin::http;
@@ -57,12 +59,40 @@ pub(crate) struct Arguments {
     /// The file with the token that --http asks for; made, for its owner alone, if there is none.
     #[arg(long, value_name = "FILE")]
     http_token: Option<PathBuf>,
+    /// Flows at a time; each takes 160 bytes, from the start.
+    #[arg(long, default_value_t = 262_144, value_name = "COUNT")]
+    sessions: u32,
+    /// A page of HTML that the sorry IP answers with on port 80, where it is routed here.
+    #[arg(long, value_name = "FILE")]
+    sorry_page: Option<PathBuf>,
+    /// How a DNS46 address that stands for nothing answers.
+    #[arg(long, value_enum, default_value_t = OnMiss::Unreachable, requires_if("sorry", "sorry_page"))]
+    on_miss: OnMiss,
+    /// Log every flow's start and end with both its pairs (RFC 6888 REQ-12); `debugLogEnabled` tells of
+    /// mappings too.
+    #[arg(long)]
+    log_sessions: bool,
     /// How the log is written, to standard error.
     #[arg(long, value_enum, default_value_t = log::Format::Text)]
     log: log::Format,
 }
 
-fn interface(text: &str) -> Result<(String, String), String> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum OnMiss {
+    /// With the page of --sorry-page on port 80.
+    Sorry,
+    /// With ICMP host unreachable.
+    Unreachable,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("--sorry-page {file}: {error}")]
+pub(super) struct OptionsError {
+    file: String,
+    error: io::Error,
+}
+
+pub(super) fn interface(text: &str) -> Result<(String, String), String> {
     let (interface, device) = text
         .split_once('=')
         .ok_or("INTERFACE=DEVICE was expected, as 1.1=eth1")?;
@@ -112,6 +142,25 @@ impl Resources<'_> {
         &self.arguments.config
     }
 
+    /// What the command line asks of the gateway.
+    fn options(&self) -> Result<Options, OptionsError> {
+        let mut options = Options::default();
+        options.sessions = Some(self.arguments.sessions);
+        options.sorry_on_miss = self.arguments.on_miss == OnMiss::Sorry;
+        if let Some(file) = &self.arguments.sorry_page {
+            let page = std::fs::read(file).map_err(|error| OptionsError {
+                file: file.display().to_string(),
+                error,
+            })?;
+            options.sorry_page = Some(page.into());
+        }
+        Ok(options)
+    }
+
+    const fn log_sessions(&self) -> bool {
+        self.arguments.log_sessions
+    }
+
     const fn drain(&self) -> bool {
         self.arguments.drain
     }
@@ -138,7 +187,8 @@ fn start(resources: &Resources<'_>, plan: Plan) -> Result<(), Box<dyn core::erro
     let (journal, held) = Journal::open(&file("mappings.redb"))?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| format!("no entropy: {error}"))?;
-    let mut gateway = Gateway::new(&plan, seed)?;
+    let options = resources.options()?;
+    let mut gateway = Gateway::with_options(&plan, &options, seed)?;
 
     let names = resources.names();
     let device = |name: &str| {

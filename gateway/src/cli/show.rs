@@ -39,6 +39,21 @@ impl Socket {
         client::send(&self.state.join(name), method, path, body)
     }
 
+    pub(super) const fn replica(&self) -> u32 {
+        self.replica
+    }
+
+    /// The state directory.
+    pub(super) fn folder(&self) -> &std::path::Path {
+        &self.state
+    }
+
+    /// A reply that goes on.
+    pub(super) fn stream(&self, path: &str) -> Result<client::Stream, ClientError> {
+        let name = format!("replica-{}-admin.sock", self.replica);
+        client::Stream::open(&self.state.join(name), path)
+    }
+
     pub(super) fn request(&self, method: &str, path: &str) -> Result<Vec<u8>, ClientError> {
         self.send(method, path, &[])
     }

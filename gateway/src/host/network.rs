@@ -86,6 +86,34 @@ impl Network {
         chosen: &BTreeMap<String, String>,
         settings: Settings,
     ) -> Result<Self, NetworkError> {
+        let mut network = Self::open(plan, settings)?;
+        let result = network
+            .remove_rules()
+            .and_then(|()| network.lead(plan, names, chosen));
+        if result.is_err() {
+            network.take_down();
+        }
+        result.map(|()| network)
+    }
+
+    /// The device of each VLAN, without changing anything.
+    pub(crate) fn look(
+        plan: &Plan,
+        chosen: &BTreeMap<String, String>,
+    ) -> Vec<(String, Result<String, NetworkError>)> {
+        let vlans = plan.vlans.iter();
+        vlans
+            .map(|vlan| {
+                let device = Self::open(plan, Settings::none()).and_then(|network| {
+                    let devices = network.devices()?;
+                    Ok(network.device_of(vlan, &devices, chosen)?.name)
+                });
+                (vlan.name.clone(), device)
+            })
+            .collect()
+    }
+
+    fn open(plan: &Plan, settings: Settings) -> Result<Self, NetworkError> {
         let io = |what: &str| {
             let what = what.to_owned();
             move |error| NetworkError::Io { what, error }
@@ -100,7 +128,7 @@ impl Network {
             runtime.spawn(connection);
             handle
         };
-        let mut network = Self {
+        Ok(Self {
             runtime,
             handle,
             table: TABLE + plan.replica,
@@ -110,14 +138,7 @@ impl Network {
             ruled: Vec::new(),
             links: Vec::new(),
             settings,
-        };
-        let result = network
-            .remove_rules()
-            .and_then(|()| network.lead(plan, names, chosen));
-        if result.is_err() {
-            network.take_down();
-        }
-        result.map(|()| network)
+        })
     }
 
     /// Leads to the same two devices what another plan is about. What both plans need is never away;

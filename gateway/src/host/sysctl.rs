@@ -24,6 +24,14 @@ impl Settings {
         Ok(Self { before, file })
     }
 
+    /// Of whoever changes nothing.
+    pub(crate) fn none() -> Self {
+        Self {
+            before: BTreeMap::new(),
+            file: PathBuf::new(),
+        }
+    }
+
     /// Changes a setting; what it was is on disk first.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> io::Result<()> {
         let path = Path::new("/proc/sys").join(name);

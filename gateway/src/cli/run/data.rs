@@ -18,6 +18,8 @@ use crate::host::journal::Journal;
 use crate::host::network::Network;
 use crate::host::tun::Tun;
 
+use super::ask::Questions;
+use super::capture::Captures;
 use super::events::Events;
 use super::reload::{self, Reloaded, Watch};
 use super::{Resources, log, notify};
@@ -97,6 +99,9 @@ pub(super) fn serve(
         devices: &host.devices,
         journal: &host.journal,
         clock: &host.clock,
+        captures: Captures::default(),
+        questions: Questions::default(),
+        log_sessions: resources.log_sessions(),
         storing: 0,
         bytes: vec![0; FRONT + BUFFER],
     };
@@ -161,10 +166,13 @@ pub(super) fn serve(
                 gateway,
                 plan,
                 events,
+                captures,
+                questions,
                 ..
             } = &mut data;
             host.admin
-                .serve(|request| answer(now, gateway, plan, events, request));
+                .serve(|request| answer(now, gateway, plan, events, captures, questions, request));
+            data.ask();
         }
         if told {
             let _ = io::Read::read(&mut hup, &mut [0; 64]);
@@ -191,6 +199,9 @@ struct Data<'a> {
     devices: &'a Devices,
     journal: &'a Journal,
     clock: &'a Clock,
+    captures: Captures,
+    questions: Questions,
+    log_sessions: bool,
     /// Operations that the journal has not replied to.
     storing: u64,
     bytes: Vec<u8>,
@@ -216,11 +227,16 @@ impl Data<'_> {
                 continue;
             };
             let mut buf = buf.with_offload(offload);
+            self.captures.came(side, buf.as_bytes());
             let now = self.clock.now();
             let leaves_on = match self.gateway.handle_packet(now, side, &mut buf) {
                 Verdict::Forward => side.opposite(),
                 Verdict::Reply => side,
-                Verdict::Consumed | Verdict::Drop(_) => continue,
+                Verdict::Consumed => continue,
+                Verdict::Drop(reason) => {
+                    self.captures.dropped(reason.name());
+                    continue;
+                }
             };
             let (range, offload) = (buf.range(), buf.offload());
             self.write(leaves_on, range, offload);
@@ -228,11 +244,36 @@ impl Data<'_> {
         Ok(())
     }
 
+    /// Handles questions of `resolve` as what they look like: packets of pods.
+    fn ask(&mut self) {
+        while let Some(packet) = self.questions.poll() {
+            let place = HEADROOM..HEADROOM + packet.len();
+            let Some(room) = self.bytes[FRONT..].get_mut(place.clone()) else {
+                continue;
+            };
+            room.copy_from_slice(&packet);
+            let Some(mut buf) = PacketBuf::new(&mut self.bytes[FRONT..], place) else {
+                continue;
+            };
+            let now = self.clock.now();
+            if self.gateway.handle_packet(now, Side::Inside, &mut buf) == Verdict::Reply {
+                let (range, offload) = (buf.range(), buf.offload());
+                self.write(Side::Inside, range, offload);
+            }
+        }
+    }
+
     /// Sends the packet at `range` of the gateway's part of the buffer.
     fn write(&mut self, side: Side, range: core::ops::Range<usize>, offload: Offload) {
         let (start, end) = (FRONT + range.start, FRONT + range.end);
         let is_ipv6 = self.bytes.get(start).is_some_and(|first| first >> 4 == 6);
         let header = offload.encode(is_ipv6, cfg!(target_endian = "little"));
+        if let Some(packet) = self.bytes.get(start..end) {
+            if side == Side::Inside && self.questions.is_reply(packet) {
+                return;
+            }
+            self.captures.leaves(side, packet);
+        }
         self.bytes[start - HEADER_LEN..start].copy_from_slice(&header);
         self.devices
             .of(side)
@@ -260,7 +301,7 @@ impl Data<'_> {
             self.journal.submit(operation);
         }
         while let Some(event) = self.gateway.poll_event() {
-            log::tell(&event, self.plan.debug_log);
+            log::tell(&event, self.plan.debug_log, self.log_sessions);
             self.events.note(&event);
         }
     }

@@ -25,8 +25,11 @@ pub(super) fn start(format: Format) {
     }
 }
 
-/// Tells an event; mappings and flows only if `debug`.
-pub(super) fn tell(event: &Event, debug: bool) {
+/// Tells an event; mappings and flows only if `debug`, flows with `sessions` too.
+pub(super) fn tell(event: &Event, debug: bool, sessions: bool) {
+    if sessions {
+        session(event);
+    }
     match event {
         Event::UpstreamFailed { question } => {
             tracing::warn!(name = %question.name, "no name server answered");
@@ -84,6 +87,37 @@ pub(super) fn tell(event: &Event, debug: bool) {
             outside.source,
             inside.destination,
             outside.destination
+        ),
+        _ => {}
+    }
+}
+
+/// A flow's start or end, with what an operator needs to tell whose it was (RFC 6888 §4, RFC 8158 §3).
+fn session(event: &Event) {
+    match event {
+        Event::Opened {
+            inside, outside, ..
+        } => tracing::info!(
+            protocol = ?inside.protocol,
+            client = %inside.source,
+            destination = %inside.destination,
+            snat = %outside.source,
+            peer = %outside.destination,
+            "session opened"
+        ),
+        Event::Closed {
+            inside,
+            outside,
+            why,
+            ..
+        } => tracing::info!(
+            protocol = ?inside.protocol,
+            client = %inside.source,
+            destination = %inside.destination,
+            snat = %outside.source,
+            peer = %outside.destination,
+            why = ?why,
+            "session closed"
         ),
         _ => {}
     }

@@ -28,6 +28,8 @@ pub(super) enum ReloadError {
     Setup(#[from] egress_gateway::SetupError),
     #[error("{0}")]
     Network(#[from] crate::host::network::NetworkError),
+    #[error("{0}")]
+    Options(#[from] super::OptionsError),
     #[error("no entropy: {0}")]
     Entropy(getrandom::Error),
 }
@@ -72,7 +74,8 @@ pub(super) fn reload(
     diff.permit(live, resources.drain())?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(ReloadError::Entropy)?;
-    let mut successor = Box::new(Gateway::new(&new, seed)?);
+    let options = resources.options()?;
+    let mut successor = Box::new(Gateway::with_options(&new, &options, seed)?);
     network.renew(&new, resources.names(), resources.interfaces())?;
     let taken = successor.take_over(now, gateway);
     Ok(Reloaded::Changed(successor, Box::new(new), taken))

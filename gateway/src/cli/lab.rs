@@ -1,0 +1,293 @@
+//! `lab up|shell|down`: pods, a gateway and an outside on this host, to try everything on.
+
+mod serve;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+/// Build pods, an outside and a gateway between them in network namespaces of this host.
+///
+/// Needs root and `ip` (Debian: iproute2). Nothing outside the namespaces is touched, but
+/// /etc/netns/egress-lab-*, which gives the pods their name server; `down` removes everything.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Build it, and start the gateway and the servers outside.
+    Up,
+    /// A shell in a pod: pod4 has IPv4 alone, pod6 IPv6 alone, out is outside, gw the gateway's host.
+    Shell {
+        /// Which.
+        #[arg(value_enum, default_value_t = Space::Pod4)]
+        space: Space,
+        /// A command in place of a shell.
+        #[arg(trailing_var_arg = true)]
+        command: Vec<String>,
+    },
+    /// End it, and remove every trace.
+    Down,
+    /// The servers outside; `up` starts them.
+    #[command(hide = true)]
+    Serve,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Space {
+    Pod4,
+    Pod6,
+    Gw,
+    Out,
+}
+
+impl Space {
+    const ALL: [Self; 4] = [Self::Pod4, Self::Pod6, Self::Gw, Self::Out];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Pod4 => "egress-lab-pod4",
+            Self::Pod6 => "egress-lab-pod6",
+            Self::Gw => "egress-lab-gw",
+            Self::Out => "egress-lab-out",
+        }
+    }
+}
+
+/// Where files of the lab are.
+const FOLDER: &str = "/run/egress-lab";
+
+/// As `ip` understands them; `@` stands for `egress-lab-`.
+const LINKS: &str = "
+    -n @gw link add br-in type bridge
+    -n @gw link set br-in up
+    link add v4 netns @gw type veth peer name eth0 netns @pod4
+    link add v6 netns @gw type veth peer name eth0 netns @pod6
+    link add ext0 netns @gw type veth peer name eth0 netns @out
+    -n @gw link set v4 master br-in up
+    -n @gw link set v6 master br-in up
+    -n @gw link set ext0 up
+    -n @pod4 link set eth0 up
+    -n @pod6 link set eth0 up
+    -n @out link set eth0 up
+    -n @gw addr add 10.244.0.1/16 dev br-in
+    -n @gw addr add 2002::10:244:0:1/112 dev br-in nodad
+    -n @gw addr add 10.20.2.1/24 dev ext0
+    -n @gw addr add 2002::10:20:2:1/112 dev ext0 nodad
+    -n @gw route add default via 10.20.2.216
+    -n @gw -6 route add default via 2002::10:20:2:216
+    -n @pod4 addr add 10.244.1.10/16 dev eth0
+    -n @pod4 route add default via 10.244.0.2
+    -n @pod6 addr add 2002::10:244:0:10/112 dev eth0 nodad
+    -n @pod6 -6 route add default via 2002::10:244:0:2
+    -n @out addr add 10.20.2.216/24 dev eth0
+    -n @out addr add 2002::10:20:2:216/112 dev eth0 nodad
+    -n @out addr add 203.0.113.80/32 dev lo
+    -n @out addr add 2001:db8:46::80/128 dev lo nodad
+    -n @out -6 route add 2002::10:50:20:0/112 via 2002::10:20:2:1
+";
+
+/// The resources of the lab.
+const RESOURCES: [(&str, &str); 4] = [
+    (
+        "dnscache.yaml",
+        include_str!("../../samples/sets/mixed/dnscache.yaml"),
+    ),
+    (
+        "egress.yaml",
+        include_str!("../../samples/sets/mixed/egress.yaml"),
+    ),
+    (
+        "snatpool.yaml",
+        include_str!("../../samples/sets/mixed/snatpool.yaml"),
+    ),
+    (
+        "vlans.yaml",
+        include_str!("../../samples/sets/mixed/vlans.yaml"),
+    ),
+];
+
+#[derive(Debug, thiserror::Error)]
+enum LabError {
+    #[error("{what}: {error}")]
+    Io { what: String, error: io::Error },
+    #[error("ip {line}: {told}")]
+    Ip { line: String, told: String },
+    #[error("the lab is up already: say lab down first")]
+    Up,
+    #[error("there is no lab: say lab up first")]
+    Down,
+}
+
+fn named(what: impl Into<String>) -> impl FnOnce(io::Error) -> LabError {
+    let what = what.into();
+    |error| LabError::Io { what, error }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let result = match &arguments.action {
+        Action::Up => up(),
+        Action::Down => {
+            down();
+            println!("the lab is gone");
+            Ok(())
+        }
+        Action::Serve => serve::serve().map_err(named("servers outside")),
+        Action::Shell { space, command } => return shell(*space, command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn up() -> Result<(), LabError> {
+    if is_up() {
+        return Err(LabError::Up);
+    }
+    let result = build();
+    if result.is_err() {
+        down();
+    }
+    result
+}
+
+fn is_up() -> bool {
+    Path::new(FOLDER).exists()
+}
+
+fn build() -> Result<(), LabError> {
+    let folder = Path::new(FOLDER);
+    let config = folder.join("resources");
+    fs::create_dir_all(&config).map_err(named(FOLDER))?;
+    for (name, text) in RESOURCES {
+        fs::write(config.join(name), text).map_err(named(name))?;
+    }
+    for space in Space::ALL {
+        ip(&format!("netns add {}", space.name()))?;
+        ip(&format!("-n {} link set lo up", space.name()))?;
+    }
+    for line in LINKS.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        ip(&line.replace('@', "egress-lab-"))?;
+    }
+    for (space, server) in [
+        (Space::Pod4, "198.51.100.53"),
+        (Space::Pod6, "2001:db8:53::53"),
+    ] {
+        let etc = PathBuf::from("/etc/netns").join(space.name());
+        fs::create_dir_all(&etc).map_err(named(etc.display().to_string()))?;
+        let text = format!("nameserver {server}\n");
+        fs::write(etc.join("resolv.conf"), text).map_err(named("resolv.conf"))?;
+    }
+    start(Space::Out, "servers", &["lab", "serve"])?;
+    let (config, state) = (config.to_string_lossy(), folder.to_string_lossy());
+    start(
+        Space::Gw,
+        "gateway",
+        &["run", "--config", &config, "--state", &state],
+    )?;
+    println!(
+        "Two pods, a gateway, and an outside with a name server and web servers.\n\n  \
+         egress-gateway lab shell pod4     # IPv4 alone; then, in it:\n    \
+         curl http://six.example/        # NAT46: that host has IPv6 alone\n    \
+         curl http://four.example/       # SNAT\n    \
+         ping six.example\n  \
+         egress-gateway lab shell pod6     # IPv6 alone: curl http://four.example/ is NAT64\n  \
+         egress-gateway show mappings --state {FOLDER}\n  \
+         egress-gateway lab down\n\n\
+         The gateway's log is {FOLDER}/gateway.log, its resources are in {FOLDER}/resources: change them, and see."
+    );
+    Ok(())
+}
+
+fn ip(line: &str) -> Result<(), LabError> {
+    let output = Command::new("ip")
+        .args(line.split_whitespace())
+        .output()
+        .map_err(named("ip (Debian: iproute2)"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(LabError::Ip {
+        line: line.to_owned(),
+        told: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
+}
+
+fn within(space: Space, program: &Path) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", space.name()]).arg(program);
+    command
+}
+
+/// Starts this program with other arguments; its number is kept, so that `down` ends it.
+fn start(space: Space, name: &str, arguments: &[&str]) -> Result<(), LabError> {
+    let own = std::env::current_exe().map_err(named("this program"))?;
+    let log = Path::new(FOLDER).join(format!("{name}.log"));
+    let file = fs::File::create(&log).map_err(named(log.display().to_string()))?;
+    let errors = file.try_clone().map_err(named(log.display().to_string()))?;
+    let child = within(space, &own)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(errors)
+        .spawn()
+        .map_err(named(name))?;
+    let path = Path::new(FOLDER).join(format!("{name}.pid"));
+    fs::write(path, child.id().to_string()).map_err(named(name))
+}
+
+fn shell(space: Space, command: &[String]) -> ExitCode {
+    if !is_up() {
+        eprintln!("error: {}", LabError::Down);
+        return ExitCode::from(2);
+    }
+    let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
+    let (program, arguments) = match command.split_first() {
+        Some((program, arguments)) => (program.into(), arguments),
+        None => (shell, command),
+    };
+    let status = within(space, Path::new(&program))
+        .args(arguments)
+        .env("PS1", format!("{} # ", space.name()))
+        .status();
+    match status {
+        Ok(status) => ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Ends what `up` started, and removes what it made; what is not there need not be.
+fn down() {
+    for name in ["gateway", "servers"] {
+        let path = Path::new(FOLDER).join(format!("{name}.pid"));
+        let number = fs::read_to_string(path).unwrap_or_default();
+        let Some(process) = number.parse().ok().and_then(rustix::process::Pid::from_raw) else {
+            continue;
+        };
+        // The number may be another's by now.
+        let line = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+        if line
+            .windows(7)
+            .any(|part| part == b"netns\0e" || part == b"egress-")
+        {
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
+        }
+    }
+    for space in Space::ALL {
+        let _ = ip(&format!("netns del {}", space.name()));
+        let _ = fs::remove_dir_all(Path::new("/etc/netns").join(space.name()));
+    }
+    let _ = fs::remove_dir("/etc/netns");
+    let _ = fs::remove_dir_all(FOLDER);
+}
