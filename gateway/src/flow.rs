@@ -10,7 +10,7 @@ use nat46::{ErrorRewrite, IcmpError, Links, PacketBuf, Rewrite};
 use snatpool::{FragmentVerdict, Lookup, Refused, Session, SessionId, Tuple};
 
 use crate::arena::Hold;
-use crate::classify::{Way, is_http};
+use crate::classify::Way;
 use crate::setup::{OWN, PODS};
 use crate::{DropReason, Event, Gateway, Side, Verdict, tuple};
 
@@ -52,7 +52,7 @@ impl Gateway {
                 let host = match self.host(now, way, packet) {
                     Ok(host) => host,
                     Err(Some(hold)) => return self.hold(now, hold, Side::Inside, buf),
-                    Err(None) if self.sorry.on_miss() && is_http(packet) => {
+                    Err(None) if self.answers_miss(packet) => {
                         return self.client_segment(now, packet, buf);
                     }
                     Err(None) => {

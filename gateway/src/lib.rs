@@ -351,6 +351,9 @@ impl Gateway {
         buf: &mut PacketBuf<'_>,
     ) -> Verdict {
         match Packet::parse(buf.as_bytes()) {
+            Ok(packet) if reason == DropReason::Unmapped && self.answers_miss(&packet) => {
+                self.client_segment(now, &packet, buf)
+            }
             Ok(packet) => self.refuse(now, side, reason, error, &packet, buf),
             Err(error) => Verdict::Drop(DropReason::Malformed(error)),
         }

@@ -4,7 +4,9 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::classify::HTTP_PORT;
+use nat46::packet::Packet;
+
+use crate::classify::{HTTP_PORT, is_http};
 use crate::sockets::{Connection, SocketEvent};
 use crate::{Gateway, Options};
 
@@ -29,11 +31,6 @@ impl Sorry {
         }
     }
 
-    /// Whether addresses that stand for nothing answer with the page too.
-    pub(crate) const fn on_miss(&self) -> bool {
-        self.on_miss
-    }
-
     /// The reply to a request whose head is there: 503, so that nobody keeps the page for what was
     /// asked for (RFC 9110 §15.6.4).
     fn reply(&self, request: &[u8]) -> Vec<u8> {
@@ -52,6 +49,11 @@ impl Sorry {
 }
 
 impl Gateway {
+    /// Whether a packet to a mapped address that stands for nothing is answered with the page.
+    pub(crate) fn answers_miss(&self, packet: &Packet) -> bool {
+        self.sorry.on_miss && is_http(packet)
+    }
+
     /// Takes what happened to connections to the page; gives back what is about others.
     pub(crate) fn on_page_event(
         &mut self,

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::process::{cargo, exists, program, text, watch};
 use crate::step::{Outcome, Step};
 use crate::tree::Tree;
-use crate::{host, lab};
+use crate::{host, kills, lab, storm};
 
 pub(crate) const STEPS: &[Step] = &[
     Step::new("packages", packages),
@@ -16,6 +16,8 @@ pub(crate) const STEPS: &[Step] = &[
     Step::new("acts", acts),
     Step::new("resources", resources),
     Step::new("host", host::check),
+    Step::new("kills", kills::check),
+    Step::new("storm", storm::check),
 ];
 
 /// Debian packages, and a program of each that shows it is there.

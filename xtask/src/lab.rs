@@ -223,18 +223,19 @@ impl Lab {
                 Ok(value) => return Ok(value),
                 Err(why) => last = why,
             }
-            pause();
+            pause_millis(200);
         }
         Err(format!("{what}: {last}"))
     }
 }
 
+/// Waits, where the moment does not matter.
 #[expect(
     clippy::disallowed_methods,
     reason = "processes of the host are waited for, not deadlines of the gateway"
 )]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(200));
+pub(crate) fn pause_millis(millis: u64) {
+    std::thread::sleep(Duration::from_millis(millis));
 }
 
 impl Drop for Lab {

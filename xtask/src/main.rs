@@ -18,6 +18,7 @@ mod documents;
 mod e2e;
 mod fuzz;
 mod host;
+mod kills;
 mod lab;
 mod lengths;
 mod marks;
@@ -26,6 +27,7 @@ mod references;
 mod renew;
 mod soak;
 mod step;
+mod storm;
 mod test;
 
 mod tree;

@@ -17,13 +17,30 @@ const RATE: &str = "8M";
 /// Where the status page is served, in the gateway's namespace.
 const PAGE: &str = "127.0.0.1:8046";
 
+/// What the sorry IP answers with.
+const SORRY: &str = "<!doctype html><title>Sorry</title><p>No address is free. Try again soon.\n";
+
 pub(crate) fn check(tree: &Tree, lab: &Lab) -> Result<(), String> {
     let folder = lab.folder.join("renew");
     copy(tree, &folder)?;
     let path = folder.to_string_lossy().into_owned();
     let token = lab.folder.join("token");
     let token = token.to_string_lossy().into_owned();
-    let options = ["--config", &path, "--http", PAGE, "--http-token", &token];
+    let sorry = lab.folder.join("sorry.html");
+    fs::write(&sorry, SORRY).map_err(|error| error.to_string())?;
+    let sorry = sorry.to_string_lossy().into_owned();
+    let options = [
+        "--config",
+        &path,
+        "--http",
+        PAGE,
+        "--http-token",
+        &token,
+        "--sorry-page",
+        &sorry,
+        "--on-miss",
+        "sorry",
+    ];
     let gateway = start_with(tree, lab, &options)?;
     let mapped = lab.until("DNS", |lab| dig(lab, POD4, "", "six.example", "A"))?;
     let wanted = sum(Command::new("sha256sum").arg(lab.folder.join("www/page")))?;
@@ -53,12 +70,14 @@ pub(crate) fn check(tree: &Tree, lab: &Lab) -> Result<(), String> {
     }
     println!("{TRANSFERS} transfers outlived two reloads, and a stop and start");
     asked(tree, lab, &mapped)?;
+    looked(tree, lab, &mapped)?;
+    sorry_page(lab, &mapped)?;
     page(tree, lab, &token)?;
     gateway.signal("TERM")?;
     gateway.ended()
 }
 
-fn copy(tree: &Tree, folder: &Path) -> Result<(), String> {
+pub(crate) fn copy(tree: &Tree, folder: &Path) -> Result<(), String> {
     let told = |error: std::io::Error| format!("{}: {error}", folder.display());
     fs::create_dir_all(folder).map_err(told)?;
     for entry in fs::read_dir(tree.root.join(SET)).map_err(told)? {
@@ -171,6 +190,98 @@ fn asked(tree: &Tree, lab: &Lab, mapped: &str) -> Result<(), String> {
         ));
     }
     println!("trace, events, import, export");
+    Ok(())
+}
+
+/// The sorry IP, and an address that stands for nothing, over HTTP.
+fn sorry_page(lab: &Lab, mapped: &str) -> Result<(), String> {
+    let free = if mapped == "10.46.0.8" {
+        "10.46.0.7"
+    } else {
+        "10.46.0.8"
+    };
+    for address in ["192.168.1.1", free] {
+        let told = lab.text(
+            POD4,
+            &format!("curl -sS -i --max-time 5 http://{address}/any"),
+        )?;
+        if !told.starts_with("HTTP/1.1 503") || !told.ends_with(SORRY) {
+            return Err(format!("{address} answers {told}"));
+        }
+    }
+    println!("the sorry page");
+    Ok(())
+}
+
+/// `capture`, `replay`, `resolve` and `doctor`.
+fn looked(tree: &Tree, lab: &Lab, mapped: &str) -> Result<(), String> {
+    let state = lab.folder.join("state");
+    let gateway = |space: &str, line: &str| {
+        let mut command = lab.command(space, &program(tree).to_string_lossy());
+        command.args(line.split_whitespace());
+        if !line.starts_with("replay") {
+            command.arg("--state").arg(&state);
+        }
+        command
+    };
+    let file = lab.folder.join("capture.pcapng");
+    let line = format!("capture 10.244.1.10 -s 3 -w {}", file.display());
+    let capture = lab.launch(gateway(GATEWAY, &line), "capture.log")?;
+    lab.until("the capture does not start", |lab| {
+        if lab.log("capture.log").contains("capturing") {
+            Ok(())
+        } else {
+            Err("nothing".to_owned())
+        }
+    })?;
+    lab.text(POD4, &format!("ping -c 2 -i 0.2 -W 2 {mapped}"))?;
+    capture.ended()?;
+    let mut tshark = Command::new("tshark");
+    tshark.args(["-r"]).arg(&file).args(["-T", "fields"]);
+    tshark.args([
+        "-e",
+        "frame.interface_name",
+        "-e",
+        "ipv6.dst",
+        "-e",
+        "frame.comment",
+    ]);
+    let seen = text(tshark)?;
+    let wanted = format!("outside\t2001:db8:46::80\t10.244.1.10 > {mapped} becomes");
+    if !seen.contains(&wanted) {
+        return Err(format!("the capture holds\n{seen}"));
+    }
+    let again = lab.folder.join("replay.pcapng");
+    let config = lab.folder.join("renew");
+    let line = format!(
+        "replay --config {} {} {} --explain --mapping {mapped}=2001:db8:46::80",
+        config.display(),
+        file.display(),
+        again.display()
+    );
+    let told = text(gateway(GATEWAY, &line))?;
+    if !told.contains(&format!("10.244.1.10 > {mapped}: forwarded as")) {
+        return Err(format!("replay: {told}"));
+    }
+    let told = text(gateway(GATEWAY, "resolve six.example"))?;
+    if !told.contains(mapped) {
+        return Err(format!("resolve: {told}"));
+    }
+    let line = format!("doctor --config {} --name six.example", config.display());
+    let output = gateway(GATEWAY, &line)
+        .output()
+        .map_err(|error| error.to_string())?;
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    for wanted in [
+        "internal is on br-in",
+        "answers this host",
+        "six.example has 1 answers",
+    ] {
+        if !told.contains(wanted) {
+            return Err(format!("doctor: {told}"));
+        }
+    }
+    println!("capture, replay, resolve, doctor");
     Ok(())
 }
 

@@ -13,6 +13,8 @@ pub(crate) const STEPS: &[Step] = &[
     Step::new("properties", properties),
     Step::new("miri", miri),
     Step::new("sessions", sessions),
+    Step::new("kills", kills),
+    Step::new("storm", storm),
 ];
 
 /// Each target for ten minutes, or `SOAK_FUZZ_SECONDS`, from its kept corpus.
@@ -75,6 +77,16 @@ fn sessions(tree: &Tree) -> Outcome {
     command.env("SNATPOOL_SESSIONS", "10000000");
     watch(command)?;
     Ok("10,000,000 sessions".to_owned())
+}
+
+/// kill -9 a thousand times in bursts of new names; root.
+fn kills(tree: &Tree) -> Outcome {
+    crate::kills::rounds(tree, number("SOAK_KILLS", 1000)? as usize)
+}
+
+/// A minute of spoiled packets on both sides; root.
+fn storm(tree: &Tree) -> Outcome {
+    crate::storm::seconds(tree, number("SOAK_STORM_SECONDS", 60)?.into())
 }
 
 /// The packet crates' unit tests under Miri, which knows undefined behaviour when it runs.

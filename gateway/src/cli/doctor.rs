@@ -137,10 +137,14 @@ fn devices(report: &mut Report, plan: &Plan, chosen: &[(String, String)]) {
     let chosen: BTreeMap<String, String> = chosen.iter().cloned().collect();
     for (vlan, device) in Network::look(plan, &chosen) {
         let found = match device {
-            Ok(device) => Good(format!("on {device}")),
-            Err(error) => Bad(error.to_string(), "then say doctor again".to_owned()),
+            Ok(device) => Good(format!("{vlan} is on {device}")),
+            Err(error) => {
+                let told = error.to_string();
+                let told = told.strip_prefix("VLAN ").unwrap_or(&told);
+                Bad(told.to_owned(), "then say doctor again".to_owned())
+            }
         };
-        report.tell(&format!("VLAN {vlan}"), found);
+        report.tell("VLAN", found);
     }
 }
 
@@ -190,6 +194,13 @@ fn servers(report: &mut Report, plan: &Plan) {
             Ok(false) => Bad(
                 "answers with garbage".to_owned(),
                 "is it a name server?".to_owned(),
+            ),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Bad(
+                "does not answer this host within 2 s".to_owned(),
+                format!(
+                    "is it up, and is there a way (ip route get {})?",
+                    server.ip()
+                ),
             ),
             Err(error) => Bad(
                 format!("does not answer this host ({error})"),

@@ -1,5 +1,6 @@
 //! `replay IN OUT`: what a configuration would do to recorded traffic.
 
+mod offload;
 mod reader;
 
 use core::time::Duration;
@@ -102,6 +103,7 @@ fn replay(arguments: &Arguments, plan: &Plan) -> Result<(), Box<dyn core::error:
     let out = File::create(&arguments.output).map_err(|error| named(&arguments.output, &error))?;
     let mut out = BufWriter::new(out);
     pcapng::begin(&["inside", "outside"], &mut out)?;
+    let mut reader = reader;
     let mut replay = Replay {
         gateway,
         store: MemoryStore::default(),
@@ -111,7 +113,7 @@ fn replay(arguments: &Arguments, plan: &Plan) -> Result<(), Box<dyn core::error:
         explain: arguments.explain,
         counts: Counts::default(),
     };
-    for (number, recorded) in (1..).zip(reader) {
+    for (number, recorded) in (1..).zip(&mut reader) {
         let recorded = recorded.map_err(|error| named(&arguments.input, &error))?;
         let side = match arguments.side_by {
             SideBy::Interface if recorded.interface == 0 => Side::Inside,
@@ -133,6 +135,12 @@ fn replay(arguments: &Arguments, plan: &Plan) -> Result<(), Box<dyn core::error:
         "{packets} packets: {forwarded} forwarded, {answered} answered, {taken} taken in, {dropped} dropped; \
          {sent} sent by the gateway itself"
     );
+    if reader.left > 0 {
+        println!(
+            "  {} passed over: the capture says that its host sent them",
+            reader.left
+        );
+    }
     for (reason, count) in &replay.gateway.stats().drops {
         println!("  {count} dropped: {reason}");
     }
@@ -186,9 +194,10 @@ impl Replay {
             return Ok(());
         };
         room.copy_from_slice(packet);
-        let Some(mut buf) = PacketBuf::new(&mut self.bytes, place) else {
+        let Some(buf) = PacketBuf::new(&mut self.bytes, place) else {
             return Ok(());
         };
+        let mut buf = buf.with_offload(offload::of(packet));
         let verdict = self.gateway.handle_packet(now, side, &mut buf);
         let left = match verdict {
             Verdict::Forward => Some((side.opposite(), buf.as_bytes().to_vec())),

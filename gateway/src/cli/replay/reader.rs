@@ -7,6 +7,7 @@ use std::io::{self, BufReader, Read, Seek};
 use pcap_file::pcap::PcapReader;
 use pcap_file::pcapng::PcapNgReader;
 use pcap_file::pcapng::blocks::Block;
+use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionOption;
 use pcap_file::{DataLink, PcapError};
 
@@ -38,6 +39,8 @@ pub(super) struct Reader {
     file: Format,
     number: u64,
     over: bool,
+    /// Packets that its host sent, and did not receive: they are left out.
+    pub(super) left: u64,
 }
 
 enum Format {
@@ -45,6 +48,8 @@ enum Format {
     PcapNg(Box<PcapNgReader<BufReader<File>>>),
 }
 
+/// Of `epb_flags`.
+const OUTBOUND: u32 = 2;
 const PCAPNG: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 const PCAP: [[u8; 4]; 4] = [
     [0xd4, 0xc3, 0xb2, 0xa1],
@@ -76,6 +81,7 @@ impl Reader {
             file,
             number: 0,
             over: false,
+            left: 0,
         })
     }
 
@@ -107,6 +113,13 @@ impl Reader {
                 let Block::EnhancedPacket(block) = block else {
                     return Some(Ok(None));
                 };
+                let left = block.options.iter().any(|option| {
+                    matches!(option, EnhancedPacketOption::Flags(flags) if flags & 3 == OUTBOUND)
+                });
+                if left {
+                    self.left += 1;
+                    return Some(Ok(None));
+                }
                 let interface = reader.interfaces().get(block.interface_id as usize);
                 let Some(interface) = interface else {
                     let why = PcapError::InvalidInterfaceId(block.interface_id);
