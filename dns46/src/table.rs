@@ -117,6 +117,14 @@ pub enum StaticError {
     },
 }
 
+/// What became of a mapping that somebody else made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TakenIn {
+    New,
+    Known,
+    No,
+}
+
 impl Table {
     /// An empty table. `seed` keys its hashes, so that nobody outside foretells or floods them.
     #[must_use]
@@ -337,14 +345,41 @@ impl Table {
     ///
     /// Where the host has another address already, both stand for it; that one is answered.
     pub fn adopt(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr) -> bool {
+        let taken = self.take_in(now, address, host);
+        if taken == TakenIn::New {
+            self.events.push_back(Event::Mapped {
+                address,
+                host,
+                asker: None,
+            });
+        }
+        taken != TakenIn::No
+    }
+
+    /// The same of what was there before this life: nothing is told of it.
+    pub(crate) fn recall(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr) -> bool {
+        self.take_in(now, address, host) != TakenIn::No
+    }
+
+    /// Makes room for so many mappings at once.
+    pub(crate) fn reserve(&mut self, mappings: usize) {
+        let pool = 1_usize << (32 - self.config.subnet.prefix_len()).min(31);
+        self.by_host.reserve(mappings.min(pool));
+    }
+
+    fn take_in(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr) -> TakenIn {
         let Some(offset) = self.offset(address) else {
-            return false;
+            return TakenIn::No;
         };
         if let Some(entry) = self.pages.get(offset).copied() {
             let rests = matches!(entry.kind, Kind::Quarantine { .. });
             if entry.host == host || entry.stored || rests {
                 self.set_stored(address, host);
-                return entry.host == host && !rests;
+                return if entry.host == host && !rests {
+                    TakenIn::Known
+                } else {
+                    TakenIn::No
+                };
             }
             // Nobody has heard of what stood here: it was never stored.
             self.end_idle(entry.idle_since, offset);
@@ -355,7 +390,7 @@ impl Table {
         }
         let last = u32::from(self.config.subnet.broadcast()) - self.network;
         if !is_host(offset, last) {
-            return false;
+            return TakenIn::No;
         }
         let is_static = self.reserved(address).is_some();
         let entry = Entry {
@@ -380,12 +415,7 @@ impl Table {
             self.free.remove(number);
             self.freed.retain(|freed| *freed != number);
         }
-        self.events.push_back(Event::Mapped {
-            address,
-            host,
-            asker: None,
-        });
-        true
+        TakenIn::New
     }
 
     /// Ends a mapping at once, whoever may still believe in it; gives its host until now. The address

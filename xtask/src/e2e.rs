@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::process::{cargo, exists, program, text, watch};
 use crate::step::{Outcome, Step};
 use crate::tree::Tree;
-use crate::{host, kills, lab, storm};
+use crate::{host, kills, lab, load, storm};
 
 pub(crate) const STEPS: &[Step] = &[
     Step::new("packages", packages),
@@ -16,6 +16,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step::new("acts", acts),
     Step::new("resources", resources),
     Step::new("host", host::check),
+    Step::new("load", load::check),
     Step::new("kills", kills::check),
     Step::new("storm", storm::check),
 ];

@@ -1,7 +1,7 @@
 //! kill -9 at random moments while pods ask for new names.
 
+use core::fmt::Write;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::fs;
 use std::process::Command;
 

@@ -54,12 +54,15 @@ pub(crate) const POD4: &str = "p4";
 pub(crate) const POD6: &str = "p6";
 pub(crate) const GATEWAY: &str = "gw";
 pub(crate) const OUTSIDE: &str = "out";
+/// Beyond the outside; made by who needs it.
+pub(crate) const FAR: &str = "far";
 
 /// Programs that the lab needs, and the Debian packages that hold them.
 pub(crate) const PACKAGES: &[(&str, &str)] = &[
     ("bind9-dnsutils", "dig"),
     ("chromium", "chromium"),
     ("curl", "curl"),
+    ("iperf3", "iperf3"),
     ("iproute2", "ip"),
     ("iputils-ping", "ping"),
     ("procps", "sysctl"),
@@ -112,6 +115,7 @@ server:
   access-control: ::/0 allow
   local-zone: "example." static
   local-data: "six.example. 300 IN AAAA 2001:db8:46::80"
+  local-data: "far.example. 300 IN AAAA 2001:db8:46::81"
   local-data: "four.example. 300 IN A 203.0.113.80"
   local-data: "both.example. 300 IN A 203.0.113.80"
   local-data: "both.example. 300 IN AAAA 2001:db8:46::80"
@@ -151,8 +155,9 @@ impl Lab {
         let mut unbound = lab.command(OUTSIDE, "unbound");
         unbound.arg("-c").arg(config);
         lab.start(unbound, "unbound.log")?;
+        lab.text(OUTSIDE, "sysctl -q -w net.core.somaxconn=4096")?;
         let mut web = lab.command(OUTSIDE, "python3");
-        web.args(["-m", "http.server", "--bind", "::", "80"])
+        web.args(["-c", include_str!("web.py")])
             .current_dir(lab.folder.join("www"));
         lab.start(web, "web.log")?;
         Ok(lab)
@@ -241,7 +246,7 @@ pub(crate) fn pause_millis(millis: u64) {
 impl Drop for Lab {
     fn drop(&mut self) {
         self.running.clear();
-        for name in [GATEWAY, POD4, POD6, OUTSIDE] {
+        for name in [GATEWAY, POD4, POD6, OUTSIDE, FAR] {
             let mut delete = Command::new("ip");
             delete.args(["netns", "del", &self.space(name)]);
             let _ = read(delete);

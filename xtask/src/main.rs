@@ -21,6 +21,7 @@ mod host;
 mod kills;
 mod lab;
 mod lengths;
+mod load;
 mod marks;
 mod process;
 mod references;

@@ -91,7 +91,7 @@ pub(crate) fn copy(tree: &Tree, folder: &Path) -> Result<(), String> {
 fn transfers(lab: &Lab, mapped: &str) -> Result<Vec<Running>, String> {
     let start = |number: usize| {
         let mut curl = lab.command(POD4, "curl");
-        curl.args(["-sS", "--max-time", "120", "--limit-rate", RATE, "-o"])
+        curl.args(["-sS", "--max-time", "300", "--limit-rate", RATE, "-o"])
             .arg(lab.folder.join(format!("page.{number}")))
             .arg(format!("http://{mapped}/page"));
         lab.launch(curl, &format!("curl-{number}.log"))

@@ -13,6 +13,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step::new("properties", properties),
     Step::new("miri", miri),
     Step::new("sessions", sessions),
+    Step::new("host", host),
     Step::new("kills", kills),
     Step::new("storm", storm),
 ];
@@ -79,6 +80,11 @@ fn sessions(tree: &Tree) -> Outcome {
     Ok("10,000,000 sessions".to_owned())
 }
 
+/// The end-to-end checks with a page of 1 GiB; root.
+fn host(tree: &Tree) -> Outcome {
+    crate::host::check_with(tree, 1 << 30)
+}
+
 /// kill -9 a thousand times in bursts of new names; root.
 fn kills(tree: &Tree) -> Outcome {
     crate::kills::rounds(tree, number("SOAK_KILLS", 1000)? as usize)
@@ -86,7 +92,7 @@ fn kills(tree: &Tree) -> Outcome {
 
 /// A minute of spoiled packets on both sides; root.
 fn storm(tree: &Tree) -> Outcome {
-    crate::storm::seconds(tree, number("SOAK_STORM_SECONDS", 60)?.into())
+    crate::storm::seconds(tree, number("SOAK_STORM_SECONDS", 60)?)
 }
 
 /// The packet crates' unit tests under Miri, which knows undefined behaviour when it runs.

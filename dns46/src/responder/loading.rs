@@ -9,7 +9,8 @@ use super::Dns46;
 use crate::store::StoreAction;
 
 impl Dns46 {
-    /// Takes in what the store held at the start; each mapping has a full hold from now on. Gives how
+    /// Takes in what the store held at the start; each mapping has a full hold from now on, and is not
+    /// told of. Gives how
     /// many were taken: the others lie outside the pool, or contradict one before them.
     pub fn load(
         &mut self,
@@ -20,10 +21,11 @@ impl Dns46 {
         let Some(table) = &mut self.table else {
             return 0;
         };
+        let mappings = mappings.into_iter();
+        table.reserve(mappings.size_hint().0);
         mappings
-            .into_iter()
             .filter(|(address, host)| {
-                let taken = table.adopt(now, *address, *host);
+                let taken = table.recall(now, *address, *host);
                 if taken && !table.is_own(*address) && !table.is_reserved(*address) {
                     // Its owner may be about to free it: not used before the store has noted a lease.
                     table.withhold(*address);

@@ -55,6 +55,16 @@ pub(crate) enum Request {
     },
 }
 
+impl Request {
+    /// Whether mappings are changed: then the answer waits until the journal has it.
+    pub(crate) const fn writes(&self) -> bool {
+        matches!(
+            self,
+            Self::Set { .. } | Self::Remove { .. } | Self::Import(_)
+        )
+    }
+}
+
 /// What is answered.
 #[derive(Debug)]
 pub(crate) enum Answer {

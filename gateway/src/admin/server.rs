@@ -44,6 +44,17 @@ pub(crate) struct Admin {
     data: Data,
 }
 
+/// Where an answer goes.
+#[derive(Debug)]
+pub(crate) struct Reply(oneshot::Sender<Answer>);
+
+impl Reply {
+    pub(crate) fn send(self, answer: Answer) {
+        // Whoever asked may have gone.
+        let _ = self.0.send(answer);
+    }
+}
+
 #[derive(Clone)]
 struct Data {
     requests: SyncSender<Asked>,
@@ -105,12 +116,11 @@ impl Admin {
         Ok(())
     }
 
-    /// Answers what waits.
-    pub(crate) fn serve(&self, mut answer: impl FnMut(&Request) -> Answer) {
+    /// Hands over what waits, to be [replied](Reply::send) to.
+    pub(crate) fn serve(&self, mut answer: impl FnMut(&Request, Reply)) {
         let _ = rustix::io::read(&self.wake, &mut [0; 8]);
         for (request, reply) in self.requests.try_iter() {
-            // Whoever asked may have gone.
-            let _ = reply.send(answer(&request));
+            answer(&request, Reply(reply));
         }
     }
 }
@@ -194,6 +204,14 @@ impl Data {
             }
         }
         (StatusCode::GATEWAY_TIMEOUT, "no reply\n").into_response()
+    }
+
+    /// Whether the data thread answers.
+    async fn ready(&self) -> Response {
+        match self.answer(Request::Stats).await {
+            Some(_) => "ready\n".into_response(),
+            None => busy(),
+        }
     }
 
     async fn metrics(&self) -> Response {
@@ -314,7 +332,10 @@ impl Asking {
 fn routes(data: Data) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(asks(Request::Stats)))
+        .route(
+            "/readyz",
+            get(async |State(data): State<Data>| data.ready().await),
+        )
         .route(
             "/metrics",
             get(async |State(data): State<Data>| data.metrics().await),

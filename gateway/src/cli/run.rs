@@ -184,7 +184,9 @@ fn start(resources: &Resources<'_>, plan: Plan) -> Result<(), Box<dyn core::erro
     };
     // Before any thread starts: what one gives up, the others would keep.
     privileges::drop().map_err(|error| format!("privileges cannot be dropped: {error}"))?;
+    let clock = data::Clock::start();
     let (journal, held) = Journal::open(&file("mappings.redb"))?;
+    let read_in = clock.now();
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| format!("no entropy: {error}"))?;
     let options = resources.options()?;
@@ -214,8 +216,9 @@ fn start(resources: &Resources<'_>, plan: Plan) -> Result<(), Box<dyn core::erro
         tracing::info!("status page: http://{address}/ with the token of --http-token");
     }
 
-    let clock = data::Clock::start();
-    let taken = gateway.load(clock.now(), held);
+    let start = clock.now();
+    let taken = gateway.load(start, held);
+    let taken_in = clock.now() - start;
     let kept = file("sessions");
     match sessions::restore(&kept, clock.now(), &mut gateway) {
         Ok(None) => {}
@@ -235,7 +238,13 @@ fn start(resources: &Resources<'_>, plan: Plan) -> Result<(), Box<dyn core::erro
     };
     let mut events = events::Events::default();
     events.of_resource(&plan.egress, "Added", "added");
-    tracing::info!(replica = plan.replica, mappings = taken, "ready");
+    tracing::info!(
+        replica = plan.replica,
+        mappings = taken,
+        journal_read_in = ?read_in,
+        taken_in = ?taken_in,
+        "ready"
+    );
     let served = data::serve(gateway, &mut host, resources, plan, events);
     let stopped = served.and_then(|gateway| {
         notify::tell("STOPPING=1");

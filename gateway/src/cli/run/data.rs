@@ -1,5 +1,6 @@
 //! The data thread: packets between two devices and the gateway.
 
+use alloc::collections::VecDeque;
 use core::time::Duration;
 use std::io;
 use std::os::fd::AsFd;
@@ -12,8 +13,9 @@ use nat46::offload::{HEADER_LEN, Offload};
 use nat46::{HEADROOM, PacketBuf};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use crate::admin::Answer;
 use crate::admin::answer::answer;
-use crate::admin::server::Admin;
+use crate::admin::server::{Admin, Reply};
 use crate::host::journal::Journal;
 use crate::host::network::Network;
 use crate::host::tun::Tun;
@@ -26,6 +28,9 @@ use super::{Resources, log, notify};
 
 /// Packets read of one device before the other has its turn.
 const BATCH: usize = 64;
+
+/// How long a stop waits for the journal.
+const STOPS: Duration = Duration::from_secs(10);
 
 /// In front of the gateway's buffer: a device's header precedes the packet, wherever it starts.
 const FRONT: usize = 16;
@@ -102,7 +107,9 @@ pub(super) fn serve(
         captures: Captures::default(),
         questions: Questions::default(),
         log_sessions: resources.log_sessions(),
-        storing: 0,
+        stored: 0,
+        replied: 0,
+        held: VecDeque::new(),
         bytes: vec![0; FRONT + BUFFER],
     };
     let mut reload_at: Option<Duration> = None;
@@ -149,6 +156,8 @@ pub(super) fn serve(
         };
         let [inside, outside, replies, stopped, asked, told, changed] = core::array::from_fn(ready);
         if stopped {
+            // What was told to be kept is kept.
+            data.settle(STOPS);
             return Ok(data.gateway);
         }
         if replies {
@@ -170,9 +179,17 @@ pub(super) fn serve(
                 questions,
                 ..
             } = &mut data;
-            host.admin
-                .serve(|request| answer(now, gateway, plan, events, captures, questions, request));
+            let mut written = Vec::new();
+            host.admin.serve(|request, reply| {
+                let answer = answer(now, gateway, plan, events, captures, questions, request);
+                if request.writes() {
+                    written.push((reply, answer));
+                } else {
+                    reply.send(answer);
+                }
+            });
             data.ask();
+            data.hold(written);
         }
         if told {
             let _ = io::Read::read(&mut hup, &mut [0; 64]);
@@ -202,8 +219,11 @@ struct Data<'a> {
     captures: Captures,
     questions: Questions,
     log_sessions: bool,
-    /// Operations that the journal has not replied to.
-    storing: u64,
+    /// Operations that the journal was given, and those that it has replied to.
+    stored: u64,
+    replied: u64,
+    /// Answers that wait until it has replied to so many.
+    held: VecDeque<(u64, Reply, Answer)>,
     bytes: Vec<u8>,
 }
 
@@ -283,8 +303,16 @@ impl Data<'_> {
     /// The rest of the drive loop: the journal, what leaves by itself, events, deadlines.
     fn turn(&mut self) {
         while let Some((id, reply)) = self.journal.poll() {
-            self.storing = self.storing.saturating_sub(1);
+            self.replied += 1;
             self.gateway.handle_store(self.clock.now(), id, reply);
+        }
+        while self
+            .held
+            .front()
+            .is_some_and(|(wanted, ..)| *wanted <= self.replied)
+            && let Some((_, reply, answer)) = self.held.pop_front()
+        {
+            reply.send(answer);
         }
         let now = self.clock.now();
         if self.gateway.poll_timeout().is_some_and(|at| at <= now) {
@@ -296,10 +324,7 @@ impl Data<'_> {
         {
             self.write(transmit.side, transmit.range, transmit.offload);
         }
-        while let Some(operation) = self.gateway.poll_store() {
-            self.storing += 1;
-            self.journal.submit(operation);
-        }
+        self.submit();
         while let Some(event) = self.gateway.poll_event() {
             log::tell(&event, self.plan.debug_log, self.log_sessions);
             self.events.note(&event);
@@ -308,8 +333,8 @@ impl Data<'_> {
 
     /// Reads the resources again, and goes on as they say; as before if that cannot be.
     fn reload(&mut self, resources: &Resources<'_>, network: &mut Network) {
-        self.settle();
-        if self.storing > 0 {
+        self.settle(Duration::from_secs(1));
+        if self.stored > self.replied {
             tracing::error!("not reloaded: the journal does not reply; send SIGHUP once it does");
             return;
         }
@@ -339,11 +364,29 @@ impl Data<'_> {
         self.turn();
     }
 
-    /// Waits for the journal, a second at most: its replies are for this gateway, not for the next.
-    fn settle(&mut self) {
+    /// Lets answers about what was changed wait for the journal.
+    fn hold(&mut self, written: Vec<(Reply, Answer)>) {
+        if written.is_empty() {
+            return;
+        }
+        self.submit();
+        for (reply, answer) in written {
+            self.held.push_back((self.stored, reply, answer));
+        }
+    }
+
+    fn submit(&mut self) {
+        while let Some(operation) = self.gateway.poll_store() {
+            self.stored += 1;
+            self.journal.submit(operation);
+        }
+    }
+
+    /// Waits for the journal, so long at most: its replies are for this gateway, not for the next.
+    fn settle(&mut self, most: Duration) {
         self.turn();
-        let until = self.clock.now().saturating_add(Duration::from_secs(1));
-        while self.storing > 0 && self.clock.now() < until {
+        let until = self.clock.now().saturating_add(most);
+        while self.stored > self.replied && self.clock.now() < until {
             let wait = Timespec {
                 tv_sec: 0,
                 tv_nsec: 10_000_000,
