@@ -66,19 +66,22 @@ impl SnatPool {
     }
 
     /// Says that a packet of a pinned session passed elsewhere at `seen_at`, from whatever side
-    /// keeps it alive. Returns whether the session lives.
+    /// keeps it alive. A packet that passed before the session's deadline counts though the deadline
+    /// is over at `now`. Returns whether the session lives.
     pub fn refresh(&mut self, now: Duration, id: SessionId, seen_at: Duration) -> bool {
         self.clock(now);
-        if self.table.live(id).is_none() || !self.settle(id.slot) {
+        if self.table.live(id).is_none() {
             return false;
         }
         let seen = crate::time::Ticks::at_least(seen_at).min(self.seen);
+        // A packet that was in time counts, though word of it comes after the deadline.
         if let Some(hot) = self.table.hot.get_mut(id.slot as usize)
             && hot.state.is_established()
+            && seen < hot.due
         {
             hot.due = hot.due.max(seen.plus(self.lifetimes.of(hot)));
         }
-        true
+        self.settle(id.slot)
     }
 
     /// Ends a live session.

@@ -267,6 +267,40 @@ proptest! {
     }
 }
 
+/// bindings 1.60: as much as a session had left is all that a packet leaves it that must refresh
+/// nothing, though that is less than its timer.
+#[test]
+fn rfc4787_req6a_an_imported_session_is_not_refreshed_where_no_packet_from_outside_may() {
+    let quiet = |config: &mut Config| config.inbound_refresh = false;
+    let mut old = nat(&["192.0.2.1"], quiet);
+    let flow = udp("10.0.0.1:5000", "203.0.113.1:443");
+    let (_, outside) = open(&mut old, at(1000), &flow);
+    let bytes = exported(&old, at(1290));
+    let mut new = nat(&["192.0.2.1"], quiet);
+    new.import(at(0), &bytes).unwrap();
+    let Lookup::Session(id) = new.inbound(at(1), &outside.reversed(), Signal::None) else {
+        panic!("no session");
+    };
+    assert_eq!(new.session(id).unwrap().expires_at, at(10));
+    assert_eq!(state(&new, id), Some(State::Confirmed));
+}
+
+/// A packet that another path carried in time counts, though word of it comes late; one that came
+/// too late does not.
+#[test]
+fn rfc4787_req6_word_of_a_packet_in_time_may_come_after_the_deadline() {
+    for (seen_at, lives) in [(299, true), (300, false)] {
+        let mut nat = plain();
+        let (id, _) = open_both(&mut nat, at(0), &udp("10.0.0.1:5000", "203.0.113.1:443"));
+        assert!(nat.pin(id));
+        assert_eq!(nat.refresh(at(301), id, at(seen_at)), lives);
+        pass(&mut nat, at(598));
+        assert_eq!(nat.session(id).is_some(), lives);
+        pass(&mut nat, at(600));
+        assert!(nat.session(id).is_none());
+    }
+}
+
 /// A pinned session that ends keeps its port until it is let go.
 #[test]
 fn a_pinned_session_keeps_its_port_beyond_its_end() {
