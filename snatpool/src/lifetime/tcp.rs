@@ -21,8 +21,15 @@ enum Segment {
 }
 
 /// The step for a segment from `side`. `newer` says whether its sequence number lies beyond what
-/// the session noted at that side's FIN, so that a SYN cannot be an old duplicate (RFC 6191 §2).
-pub(crate) const fn step(state: State, side: Side, flags: TcpFlags, newer: bool) -> Step {
+/// the session noted at that side's FIN, so that a SYN cannot be an old duplicate (RFC 6191 §2);
+/// `from_outside`, whether the peer opened the session.
+pub(crate) const fn step(
+    state: State,
+    side: Side,
+    flags: TcpFlags,
+    newer: bool,
+    from_outside: bool,
+) -> Step {
     use Side::{Inside, Outside};
     use State::{
         BothFin, Confirmed, Established, InFin, InInit, OutFin, OutInit, Rejected, Reopening,
@@ -56,12 +63,23 @@ pub(crate) const fn step(state: State, side: Side, flags: TcpFlags, newer: bool)
         }
 
         (BothFin | Reopening, Segment::Syn, Inside) if !flags.contains(TcpFlags::ACK) => {
-            if newer {
+            // Where the peer opened, the client has sent no such SYN before.
+            if newer || from_outside {
                 refresh(InInit)
             } else {
                 keep(Reopening)
             }
         }
+        // A peer may reopen what it opened, but it is the client's answer that counts: nobody
+        // outside keeps a port for longer by SYNs alone.
+        (BothFin | Reopening, Segment::Syn, Outside) if from_outside => {
+            if flags.contains(TcpFlags::ACK) {
+                keep(state)
+            } else {
+                keep(Reopening)
+            }
+        }
+        (Reopening, Segment::Syn, Inside) if from_outside => refresh(Established),
         // The peer took the SYN that looked old.
         (Reopening, Segment::Syn, Outside) => refresh(Established),
         (BothFin | Reopening, _, _) => keep(state),

@@ -300,7 +300,8 @@ impl SnatPool {
                         return;
                     }
                     let newer = tcp::beyond(sequence, *noted);
-                    let step = tcp::step(hot.state, side, flags, newer);
+                    let from_outside = hot.kind.is_from_outside();
+                    let step = tcp::step(hot.state, side, flags, newer, from_outside);
                     let reborn = step.state == State::InInit && hot.state != State::InInit;
                     if reborn {
                         (cold.sequence_in, cold.sequence_out) = (0, 0);

@@ -223,6 +223,29 @@ fn rfc6191_2_a_newer_syn_reopens_and_an_older_one_only_passes() {
     }
 }
 
+/// bindings 3.4: a peer that opened the connection opens it anew from the same port.
+#[test]
+fn rfc6191_2_a_peer_reopens_its_connection() {
+    let mut nat = independent(Filter::Endpoint);
+    open(&mut nat, at(0), &tcp(FLOW.0, FLOW.1));
+    let outside = tcp("203.0.113.2:7000", "192.0.2.1:5000");
+    let peer = outside.source.address;
+    let id = nat.accept(at(0), &outside, peer, segment(SYN, 1)).unwrap();
+    let inside = nat.session(id).unwrap().inside;
+    send(&mut nat, 0, &inside, SYN.union(ACK), 1);
+    assert_eq!(state(&nat, id), Some(State::Established));
+    send(&mut nat, 1, &inside, FIN.union(ACK), 100);
+    send(&mut nat, 1, &outside, FIN.union(ACK), 100);
+    let due = nat.session(id).unwrap().expires_at;
+    send(&mut nat, 10, &outside, SYN, 1_000_000);
+    // Without an answer the port is kept no longer.
+    assert_eq!(nat.session(id).unwrap().expires_at, due);
+    send(&mut nat, 10, &inside, SYN.union(ACK), 1_000_000);
+    send(&mut nat, 10, &outside, ACK, 1_000_001);
+    pass(&mut nat, at(7449));
+    assert_eq!(state(&nat, id), Some(State::Established));
+}
+
 /// bindings 3.5
 #[test]
 fn rfc5961_4_a_syn_in_an_established_session_passes_and_changes_nothing() {
