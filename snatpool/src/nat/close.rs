@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::SnatPool;
 use crate::event::Closed;
-use crate::lifetime::Class;
+use crate::lifetime::{Class, State};
 use crate::record::Hot;
 use crate::session::SessionId;
 
@@ -33,6 +33,13 @@ impl SnatPool {
             && !hot.kind.pinned()
         {
             hot.kind.set_pinned(true);
+            if self.policy.validate_rst
+                && !matches!(hot.state, State::BothFin | State::Reopening)
+                && let Some(cold) = self.table.cold.get_mut(id.slot as usize)
+            {
+                // Segments pass elsewhere now, and what was noted of them grows old.
+                (cold.sequence_in, cold.sequence_out) = (0, 0);
+            }
             self.rearm(id.slot);
         }
         true

@@ -161,7 +161,9 @@ impl SnatPool {
             outbound,
             inbound: outside.hash,
         };
-        self.insert(hot, hashes, client, mapping)
+        let id = self.insert(hot, hashes, client, mapping)?;
+        self.note_first(id, Side::Inside, signal);
+        Ok(id)
     }
 
     fn try_accept(
@@ -250,7 +252,22 @@ impl SnatPool {
             due: Ticks::ZERO,
         };
         let hashes = Hashes { outbound, inbound };
-        self.insert(hot, hashes, client, Mapping::EndpointIndependent)
+        let id = self.insert(hot, hashes, client, Mapping::EndpointIndependent)?;
+        self.note_first(id, Side::Outside, signal);
+        Ok(id)
+    }
+
+    /// Notes the sequence number of the SYN that opened a session, for judging a RST by it.
+    fn note_first(&mut self, id: SessionId, side: Side, signal: Signal) {
+        if self.policy.validate_rst
+            && let Signal::Tcp { sequence, .. } = signal
+            && let Some(cold) = self.table.cold.get_mut(id.slot as usize)
+        {
+            match side {
+                Side::Inside => cold.sequence_in = sequence,
+                Side::Outside => cold.sequence_out = sequence,
+            }
+        }
     }
 
     /// RFC 4787 REQ-9 needs bindings that do not name the peer.

@@ -284,6 +284,77 @@ fn rfc7857_2_2_a_forged_rst_passes_but_moves_nothing() {
     assert_eq!(state(&nat, id), Some(State::Transitory));
 }
 
+fn validating() -> SnatPool {
+    nat(&["192.0.2.1"], |config| config.validate_rst = true)
+}
+
+/// bindings 3.8: who knows addresses and ports alone cannot have a RST believed, nor keep the
+/// peer's own from being.
+#[test]
+fn rfc5961_3_a_blind_segment_moves_nothing_that_a_rst_is_judged_by() {
+    for flags in [ACK, FIN.union(ACK), SYN] {
+        let mut nat = validating();
+        let (id, _, back) = established(&mut nat);
+        send(&mut nat, 1, &back, ACK, 1000);
+        send(&mut nat, 2, &back, flags, 1 << 30);
+        send(&mut nat, 2, &back, RST, 1 << 30);
+        assert_ne!(state(&nat, id), Some(State::Transitory));
+        send(&mut nat, 3, &back, ACK, 2000);
+        send(&mut nat, 4, &back, RST, 2100);
+        assert_eq!(state(&nat, id), Some(State::Transitory));
+    }
+}
+
+/// bindings 3.8: a connection on the ports of an old one begins with numbers of its own.
+#[test]
+fn rfc6191_2_a_rst_is_judged_by_its_own_connection() {
+    // Behind the old numbers, and beyond them.
+    for first in [1_000_000_000, 3_000_000_000] {
+        let mut nat = validating();
+        let (id, inside, back) = established(&mut nat);
+        send(&mut nat, 1, &inside, FIN.union(ACK), 2_000_000);
+        send(&mut nat, 1, &inside, ACK, 1_000_000);
+        send(&mut nat, 1, &inside, FIN.union(ACK), 2_000_000);
+        send(&mut nat, 1, &back, FIN.union(ACK), 9);
+        assert_eq!(state(&nat, id), Some(State::BothFin));
+        send(&mut nat, 2, &inside, SYN, first);
+        send(&mut nat, 2, &back, SYN.union(ACK), first);
+        send(&mut nat, 2, &inside, ACK, first + 1);
+        assert_eq!(state(&nat, id), Some(State::Established));
+        for old in [2_000_000, 9] {
+            send(&mut nat, 3, &inside, RST, old);
+            send(&mut nat, 3, &back, RST, old);
+        }
+        assert_eq!(state(&nat, id), Some(State::Established));
+        send(&mut nat, 3, &back, RST, first + 1);
+        assert_eq!(state(&nat, id), Some(State::Transitory));
+        // Opened anew after the RST, with numbers that are lower again.
+        send(&mut nat, 4, &inside, SYN, 70_000);
+        send(&mut nat, 4, &back, SYN.union(ACK), 70_000);
+        send(&mut nat, 5, &inside, RST, first + 1);
+        assert_eq!(state(&nat, id), Some(State::Established));
+        send(&mut nat, 5, &inside, RST, 70_001);
+        assert_eq!(state(&nat, id), Some(State::Transitory));
+    }
+}
+
+/// bindings 3.8: while segments pass elsewhere nothing is known, and any RST is believed.
+#[test]
+fn rfc7857_2_2_what_was_noted_before_a_pin_is_forgotten() {
+    for unpinned in [false, true] {
+        let mut nat = validating();
+        let (id, inside, back) = established(&mut nat);
+        send(&mut nat, 1, &back, ACK, 1000);
+        assert!(nat.pin(id));
+        send(&mut nat, 2, &inside, ACK, 3_000_000_000);
+        if unpinned {
+            nat.unpin(at(3), id);
+        }
+        send(&mut nat, 4, &back, RST, 2_000_000_000);
+        assert_eq!(state(&nat, id), Some(State::Transitory));
+    }
+}
+
 /// bindings 3.9
 #[test]
 fn no_sequence_number_makes_a_packet_leave_untranslated() {
