@@ -128,8 +128,10 @@ impl Clients {
         })
     }
 
-    /// The client of this address. A new one is idle until it [opens](Self::open) a session.
-    /// `None` if every record is a client with sessions.
+    /// The client of this address, and whether it is new: then it is idle until it
+    /// [opens](Self::open) a session, and must be
+    /// [forgotten](Self::forget_unless_busy) if it does not. `None` if every record is a client with
+    /// sessions.
     pub(crate) fn find_or_add(
         &mut self,
         keys: &Keys,
@@ -137,16 +139,16 @@ impl Clients {
         pool: PoolId,
         family: Family,
         address: Octets,
-    ) -> Option<u32> {
+    ) -> Option<(u32, bool)> {
         if self
             .get(self.last)
             .is_some_and(|client| client.is(pool, family, address))
         {
-            return Some(self.last);
+            return Some((self.last, false));
         }
         if let Some(slot) = self.find(keys, pool, family, address) {
             self.last = slot;
-            return Some(slot);
+            return Some((slot, false));
         }
         if self.len >= self.bound {
             if self.idle_head == NONE {
@@ -169,7 +171,7 @@ impl Clients {
         }
         self.set_idle(now, slot);
         self.last = slot;
-        Some(slot)
+        Some((slot, true))
     }
 
     /// Forgets clients that fell idle before `limit`, at most `count` of them. Returns whether
@@ -188,6 +190,14 @@ impl Clients {
     pub(crate) fn soonest_idle(&self) -> Option<Ticks> {
         self.get(self.idle_head)
             .map(|client| Ticks(client.sessions))
+    }
+
+    /// Forgets a client that was made for a session that was refused: it would only hide others
+    /// that are idle.
+    pub(crate) fn forget_unless_busy(&mut self, keys: &Keys, slot: u32) {
+        if self.get(slot).is_some_and(|client| client.next != BUSY) {
+            self.forget(keys, slot);
+        }
     }
 
     fn forget(&mut self, keys: &Keys, slot: u32) {

@@ -145,7 +145,7 @@ impl SnatPool {
         self.admit(record, hot, hashes, mapping)
     }
 
-    /// The client, its limits and its block, then the session itself.
+    /// The client, then the session.
     fn admit(&mut self, record: &Record, hot: Hot, hashes: Hashes, mapping: Mapping) -> Outcome {
         let (pool, kind) = (PoolId(record.pool), hot.kind);
         let full = self.holding >= self.policy.sessions || self.taken >= self.policy.slots;
@@ -157,9 +157,18 @@ impl SnatPool {
             self.clients
                 .find_or_add(keys, now, pool, family, hot.client)
         };
-        let Some(client) = client else {
+        let Some((client, new)) = client else {
             return Outcome::Refused;
         };
+        let outcome = self.admit_of(client, hot, hashes, mapping);
+        if new {
+            self.clients.forget_unless_busy(&self.keys, client);
+        }
+        outcome
+    }
+
+    /// The limits of its client and its block, then the session itself.
+    fn admit_of(&mut self, client: u32, hot: Hot, hashes: Hashes, mapping: Mapping) -> Outcome {
         if self.clients.over_share(client) {
             return Outcome::Refused;
         }
@@ -167,9 +176,9 @@ impl SnatPool {
             return Outcome::Conflicting;
         }
         if let Some(record) = self.clients.get_mut(client)
-            && record.paired(kind.outside()).is_none()
+            && record.paired(hot.kind.outside()).is_none()
         {
-            record.pair(kind.outside(), hot.address);
+            record.pair(hot.kind.outside(), hot.address);
         }
         let due = hot.due;
         match self.insert(hot, hashes, client, mapping) {

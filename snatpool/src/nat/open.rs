@@ -111,39 +111,55 @@ impl SnatPool {
         let client = self
             .clients
             .find_or_add(&self.keys, self.now, pool, near, owner);
-        let client = client.ok_or(Refused::Sessions)?;
-
-        let peer_port = peer_port(protocol, inside.destination.port);
+        let (client, new) = client.ok_or(Refused::Sessions)?;
         let choice = Choice {
             pool,
             kind,
             client,
             port: inside.source.port,
             peer: Octets::of(peer),
-            peer_port,
+            peer_port: peer_port(protocol, inside.destination.port),
             next_hop,
         };
+        let opened = self.open_flow(&choice, mapping, inside, outbound, signal);
+        if new && opened.is_err() {
+            self.clients.forget_unless_busy(&self.keys, client);
+        }
+        opened
+    }
+
+    /// Opens a session for a flow that has none, of a client that is known.
+    fn open_flow(
+        &mut self,
+        choice: &Choice,
+        mapping: Mapping,
+        inside: &Tuple,
+        outbound: u64,
+        signal: Signal,
+    ) -> Result<SessionId, Refused> {
+        let &Choice { kind, client, .. } = choice;
+        let owner = Octets::of(inside.source.address);
         let binding = match mapping {
             Mapping::PerFlow => None,
             Mapping::EndpointIndependent => {
                 self.bindings
-                    .inside(&self.keys, pool, kind, owner, inside.source.port)
+                    .inside(&self.keys, choice.pool, kind, owner, choice.port)
             }
         };
         self.check_quota(client, binding.is_none())?;
         let outside = match binding.and_then(|slot| self.bindings.get(slot)) {
             Some(&Binding { address, port, .. }) => self
-                .free_to_peer(&choice, address, port)
+                .free_to_peer(choice, address, port)
                 .ok_or(Refused::Ambiguous)?,
-            None => self.choose(&choice, mapping)?,
+            None => self.choose(choice, mapping)?,
         };
         self.make_room()?;
         let mut hot = Hot {
             client: owner,
             target: Octets::of(inside.destination.address),
             peer: choice.peer,
-            client_port: inside.source.port,
-            peer_port,
+            client_port: choice.port,
+            peer_port: choice.peer_port,
             port: outside.port,
             address: outside.address,
             generation: 0,
@@ -154,7 +170,7 @@ impl SnatPool {
             },
             due: Ticks::ZERO,
         };
-        if protocol == Protocol::Tcp && self.syns.answer(self.inbound_tuple(&hot).as_ref()) {
+        if inside.protocol == Protocol::Tcp && self.syns.answer(self.inbound_tuple(&hot).as_ref()) {
             hot.state = State::Established;
         }
         let hashes = Hashes {
