@@ -54,11 +54,47 @@ pub(crate) struct Pool {
     pub(crate) spill: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Members {
+    /// Those that are being drained stand last.
     addresses: Vec<u16>,
+    /// How many are not.
+    usable: usize,
     /// Where the next choice starts, so that ties go round.
     cursor: usize,
+}
+
+impl Members {
+    fn add(&mut self, number: u16) {
+        if !self.addresses.contains(&number) {
+            self.addresses.push(number);
+            self.usable += 1;
+        }
+    }
+
+    fn drain(&mut self, number: u16) {
+        let usable = self.addresses.get_mut(..self.usable).unwrap_or_default();
+        let Some(place) = usable.iter().position(|member| *member == number) else {
+            return;
+        };
+        // The others keep their order, and their turn.
+        if let Some(behind) = usable.get_mut(place..) {
+            behind.rotate_left(1);
+        }
+        self.usable -= 1;
+        self.cursor -= usize::from(self.cursor > place);
+        if self.cursor >= self.usable {
+            self.cursor = 0;
+        }
+    }
+
+    fn undrain(&mut self, number: u16) {
+        let drained = self.addresses.get_mut(self.usable..).unwrap_or_default();
+        if let Some(place) = drained.iter().position(|member| *member == number) {
+            drained.swap(0, place);
+            self.usable += 1;
+        }
+    }
 }
 
 /// How many addresses one choice compares.
@@ -85,23 +121,14 @@ impl Pools {
         let mut addresses: Vec<Address> = Vec::new();
         let mut pools = Vec::with_capacity(configs.len());
         for (pool, config) in (0_u8..).zip(configs) {
-            let mut ipv4 = Members {
-                addresses: Vec::new(),
-                cursor: 0,
-            };
-            let mut ipv6 = Members {
-                addresses: Vec::new(),
-                cursor: 0,
-            };
+            let (mut ipv4, mut ipv6) = (Members::default(), Members::default());
             for address in &config.addresses {
                 let number = add(&mut addresses, configs, pool, config, *address)?;
                 let members = match address {
                     IpAddr::V4(_) => &mut ipv4,
                     IpAddr::V6(_) => &mut ipv6,
                 };
-                if !members.addresses.contains(&number) {
-                    members.addresses.push(number);
-                }
+                members.add(number);
             }
             pools.push(Pool {
                 ipv4,
@@ -143,6 +170,22 @@ impl Pools {
         (0_u16..).zip(&self.addresses)
     }
 
+    /// Keeps an address from being chosen, or lets it be chosen again.
+    pub(crate) fn set_draining(&mut self, number: u16, draining: bool) {
+        if let Some(entry) = self.address_mut(number) {
+            entry.draining = draining;
+        }
+        for pool in &mut self.pools {
+            for members in [&mut pool.ipv4, &mut pool.ipv6] {
+                if draining {
+                    members.drain(number);
+                } else {
+                    members.undrain(number);
+                }
+            }
+        }
+    }
+
     /// The ports of an address; for ICMP every identifier.
     pub(crate) fn ports(&self, number: u16, protocol: Protocol) -> Option<&Ports> {
         match protocol {
@@ -168,14 +211,14 @@ impl Pools {
             Family::Ipv4 => &mut pool.ipv4,
             Family::Ipv6 => &mut pool.ipv6,
         };
-        let len = members.addresses.len();
+        let len = members.usable;
         let turns = (members.cursor..len).chain(0..members.cursor);
         let mut best: Option<((bool, u32), usize)> = None;
         for place in turns.take(COMPARED) {
             touch(1);
             let number = *members.addresses.get(place)?;
             let entry = self.addresses.get(usize::from(number))?;
-            if entry.draining || except == Some(number) {
+            if except == Some(number) {
                 continue;
             }
             let far = near.is_some_and(|subnet| !subnet.contains(&entry.address));

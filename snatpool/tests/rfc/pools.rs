@@ -197,6 +197,30 @@ fn a_drained_address_takes_no_new_flow_and_keeps_the_old_ones() {
     assert!(!nat.drain(address("192.0.2.99")));
 }
 
+/// However many are being drained, the others are found, and take turns.
+#[test]
+fn drained_addresses_hide_no_others() {
+    let addresses: Vec<String> = (0..70).map(|last| format!("192.0.2.{last}")).collect();
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let mut nat = nat(&addresses, |_| {});
+    for text in &addresses[..64] {
+        assert!(nat.drain(address(text)));
+    }
+    let used = |nat: &mut SnatPool, clients: core::ops::Range<u8>| {
+        let flow = |client| udp(&format!("10.0.0.{client}:5000"), "203.0.113.1:443");
+        let used = clients.map(|client| open(nat, at(0), &flow(client)).1.source.address);
+        used.collect::<BTreeSet<_>>()
+    };
+    let left = addresses[64..].iter().map(|text| address(text));
+    assert_eq!(used(&mut nat, 0..6), left.collect());
+    // Back in use, they are those with the fewest sessions.
+    for text in &addresses[..3] {
+        assert!(nat.undrain(address(text)));
+    }
+    let back = addresses[..3].iter().map(|text| address(text));
+    assert_eq!(used(&mut nat, 6..9), back.collect());
+}
+
 #[test]
 fn all_addresses_drained_is_no_address_at_all() {
     let mut nat = plain();
