@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::config::{ConfigError, Filter, Mapping, PoolConfig, PoolId, PortBlocks};
+use crate::looks::Looks;
 use crate::meter::touch;
 use crate::numbers::Numbers;
 use crate::port::Ports;
@@ -39,8 +40,30 @@ pub(crate) struct Address {
     pub(crate) sessions: u32,
     pub(crate) high_water: u32,
     pub(crate) draining: bool,
+    /// Whether it is cut into blocks.
+    pub(crate) cut: bool,
+    /// With so many sessions it may be that a peer has many of its ports.
+    crowded: u32,
+    /// Of as many new sessions as this and one, one is the occasion to find out.
+    sampled: u32,
     ports: Ports,
 }
+
+impl Address {
+    /// Whether a new session is the occasion to find out if its peer needs a set of free ports; `lot`
+    /// is any number that the session has.
+    pub(crate) const fn is_sampled(&self, lot: u32) -> bool {
+        self.sessions >= self.crowded && lot & self.sampled == 0
+    }
+
+    /// How many ports of it are looked at then: only if all are in use does the peer get one.
+    pub(crate) fn samples(&self) -> u32 {
+        if self.ports.count() < FEW { 1 } else { 4 }
+    }
+}
+
+/// Of fewer ports than this the last are in use soon after the first.
+const FEW: u32 = 256;
 
 /// One pool.
 #[derive(Debug)]
@@ -98,7 +121,9 @@ impl Members {
 }
 
 /// How many addresses one choice compares.
-const COMPARED: usize = 64;
+const COMPARED: usize = 24;
+/// What it leaves for seeking a port.
+const SPARED: u32 = 8;
 
 impl Pool {
     /// Whether an address is one of this pool's.
@@ -203,6 +228,7 @@ impl Pools {
         family: Family,
         next_hop: Option<IpAddr>,
         except: Option<u16>,
+        looks: &mut Looks,
     ) -> Option<u16> {
         let pool = self.pools.get_mut(usize::from(pool.0))?;
         let near: Option<&IpNet> =
@@ -215,6 +241,9 @@ impl Pools {
         let turns = (members.cursor..len).chain(0..members.cursor);
         let mut best: Option<((bool, u32), usize)> = None;
         for place in turns.take(COMPARED) {
+            if looks.left() <= SPARED || !looks.take(Looks::ENTRY) {
+                break;
+            }
             touch(1);
             let number = *members.addresses.get(place)?;
             let entry = self.addresses.get(usize::from(number))?;
@@ -225,6 +254,9 @@ impl Pools {
             let cost = (far, entry.sessions);
             if best.is_none_or(|(least, _)| cost < least) {
                 best = Some((cost, place));
+            }
+            if cost == (false, 0) {
+                break;
             }
         }
         let (_, place) = best?;
@@ -292,6 +324,13 @@ fn add(
         sessions: 0,
         high_water: 0,
         draining: false,
+        cut: config.blocks.is_some(),
+        crowded: match (config.mapping, config.blocks) {
+            (Mapping::PerFlow, None) => ports.count() / 8,
+            // Their sets are there from the beginning, or are made for the block that needs one.
+            (Mapping::PerFlow, Some(_)) | (Mapping::EndpointIndependent, _) => u32::MAX,
+        },
+        sampled: (ports.count() / 1024).next_power_of_two() - 1,
         ports,
     });
     Ok(number)

@@ -84,9 +84,7 @@ impl SnatPool {
         self.table
             .hot
             .get(slot as usize)
-            .map_or(Ticks::ZERO, |hot| {
-                hot.due.minus(self.lifetimes.of(hot))
-            })
+            .map_or(Ticks::ZERO, |hot| hot.due.minus(self.lifetimes.of(hot)))
     }
 
     /// Writes one live session, and returns the length: 0 if it has ended, or does not fit

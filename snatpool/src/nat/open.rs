@@ -11,6 +11,7 @@ use crate::config::{Evict, Mapping, PoolId};
 use crate::event::Closed;
 use crate::key::peer_port;
 use crate::lifetime::State;
+use crate::looks::Looks;
 use crate::notice::Notice;
 use crate::record::{Hot, Kind, Octets};
 use crate::refused::Refused;
@@ -146,12 +147,13 @@ impl SnatPool {
                     .inside(&self.keys, choice.pool, kind, owner, choice.port)
             }
         };
-        self.check_quota(client, binding.is_none())?;
+        let mut looks = Looks::new(mapping);
+        self.check_quota(client, binding.is_none(), &mut looks)?;
         let outside = match binding.and_then(|slot| self.bindings.get(slot)) {
             Some(&Binding { address, port, .. }) => self
                 .free_to_peer(choice, address, port)
                 .ok_or(Refused::Ambiguous)?,
-            None => self.choose(choice, mapping)?,
+            None => self.choose(choice, mapping, &mut looks)?,
         };
         self.make_room()?;
         let mut hot = Hot {
@@ -247,7 +249,8 @@ impl SnatPool {
         {
             return Err(Refused::Ambiguous);
         }
-        self.check_quota(client, false)?;
+        let mut looks = Looks::new(Mapping::EndpointIndependent);
+        self.check_quota(client, false, &mut looks)?;
         self.make_room()?;
         let mut kind = kind;
         kind.set_from_outside();
@@ -302,13 +305,15 @@ impl SnatPool {
     }
 
     /// A client at its quota makes room among its own.
-    fn check_quota(&mut self, client: u32, port: bool) -> Result<(), Refused> {
+    fn check_quota(&mut self, client: u32, port: bool, looks: &mut Looks) -> Result<(), Refused> {
         let Some(why) = self.clients.refuses(self.now, client, port) else {
             return Ok(());
         };
         match (why, self.policy.evict) {
             (Refused::QuotaSessions | Refused::QuotaPorts, Evict::Transitory) => {
-                let victim = self.victim_of_client(client).ok_or(why)?;
+                let for_port = why == Refused::QuotaPorts;
+                let victim = self.victim_of_client(client, for_port, looks);
+                let victim = victim.ok_or(why)?;
                 self.end(victim, Closed::EvictedForQuota);
                 self.clients
                     .refuses(self.now, client, port)
@@ -358,6 +363,9 @@ impl SnatPool {
         if let Some(entry) = self.pools.address_mut(hot.address) {
             entry.sessions += 1;
             entry.high_water = entry.high_water.max(entry.sessions);
+            if entry.is_sampled(hashes.inbound as u32) {
+                self.sample_ports(&hot);
+            }
         }
         self.holding += 1;
         self.taken += 1;

@@ -179,7 +179,11 @@ fn records_of_one_connection_come_in_any_order() {
         }
         let states: Vec<State> = new.sessions().map(|session| session.state).collect();
         assert_eq!(states, [wanted]);
-        let lifetime = if wanted == State::Established { 7440 } else { 240 };
+        let lifetime = if wanted == State::Established {
+            7440
+        } else {
+            240
+        };
         pass(&mut new, at(lifetime - 1));
         assert_eq!(new.stats().live, 1, "{wanted:?}");
         pass(&mut new, at(lifetime + 1));

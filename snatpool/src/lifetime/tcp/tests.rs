@@ -133,7 +133,10 @@ fn rfc6191_section_2_newer_syn_reopens_both_fin() {
         refresh: true,
     };
     assert_eq!(step(State::BothFin, Side::Inside, SYN, true, false), wanted);
-    assert_eq!(step(State::Reopening, Side::Inside, SYN, true, false), wanted);
+    assert_eq!(
+        step(State::Reopening, Side::Inside, SYN, true, false),
+        wanted
+    );
 }
 
 /// An old-looking SYN that the peer answers was new; one that it does not answer changes nothing.
@@ -147,7 +150,13 @@ fn both_fin_reopens_only_by_the_peers_answer() {
             refresh: false
         }
     );
-    let answered = step(State::Reopening, Side::Outside, SYN.union(ACK), false, false);
+    let answered = step(
+        State::Reopening,
+        Side::Outside,
+        SYN.union(ACK),
+        false,
+        false,
+    );
     assert_eq!(
         answered,
         Step {
@@ -155,7 +164,13 @@ fn both_fin_reopens_only_by_the_peers_answer() {
             refresh: true
         }
     );
-    let late = step(State::Reopening, Side::Outside, FIN.union(ACK), false, false);
+    let late = step(
+        State::Reopening,
+        Side::Outside,
+        FIN.union(ACK),
+        false,
+        false,
+    );
     assert_eq!(
         late,
         Step {
