@@ -462,3 +462,6 @@ impl PortSet {
         Some((number, (run.base + place) as usize))
     }
 }
+
+#[cfg(test)]
+mod tests;

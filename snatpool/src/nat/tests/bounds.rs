@@ -187,3 +187,37 @@ fn bindings_at_a_full_address_and_a_quota() {
         expire(&mut nat);
     }
 }
+
+#[test]
+fn a_block_sought_among_idle_clients_that_have_none() {
+    let host = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+    let mut cut = PoolConfig::new(vec![host]);
+    cut.ports = 1024..=1087;
+    cut.blocks = Some(PortBlocks {
+        size: 32,
+        per_client: 1,
+    });
+    let config = Config::new(4096, vec![PoolConfig::new(vec![SNAT]), cut]);
+    let mut nat = SnatPool::new(config, [7; 32]).unwrap();
+    for number in 0..100 {
+        let id = bounded(&mut nat, at(0), &from(number, 5000)).unwrap();
+        nat.close(at(0), id);
+        drain(&mut nat);
+    }
+    for number in 0..50 {
+        let flow = from(number, 5000);
+        take();
+        let bound = nat.bind(
+            at(1),
+            PoolId(1),
+            &flow,
+            flow.destination.address,
+            None,
+            Signal::None,
+        );
+        let touched = take();
+        assert!(touched <= MOST, "{touched} slots and words in one bind");
+        assert_eq!(bound.is_ok(), number < 2);
+        drain(&mut nat);
+    }
+}
