@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::ops::Range;
 
 use ipnet::IpNet;
 
@@ -77,31 +78,51 @@ pub(crate) struct Pool {
     pub(crate) spill: bool,
 }
 
+/// Members of one family, those of a subnet side by side.
 #[derive(Debug, Default)]
 struct Members {
-    /// Those that are being drained stand last.
-    addresses: Vec<u16>,
+    /// Those that are being drained stand last, and in no order.
+    list: Vec<Member>,
     /// How many are not.
     usable: usize,
     /// Where the next choice starts, so that ties go round.
     cursor: usize,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Member {
+    /// The first of the pool's subnets that it is in; behind all of them where there is none.
+    subnet: usize,
+    /// The number of the address.
+    number: u16,
+}
+
 impl Members {
-    fn add(&mut self, number: u16) {
-        if !self.addresses.contains(&number) {
-            self.addresses.push(number);
-            self.usable += 1;
+    /// Adds an address that is not drained.
+    fn add(&mut self, member: Member) {
+        if !self.has(member.number) {
+            self.list.push(member);
+            self.make_usable(self.list.len() - 1);
         }
     }
 
+    fn has(&self, number: u16) -> bool {
+        self.place_of(number).is_some()
+    }
+
+    fn place_of(&self, number: u16) -> Option<usize> {
+        self.list.iter().position(|member| member.number == number)
+    }
+
+    fn usable(&self) -> &[Member] {
+        self.list.get(..self.usable).unwrap_or_default()
+    }
+
     fn drain(&mut self, number: u16) {
-        let usable = self.addresses.get_mut(..self.usable).unwrap_or_default();
-        let Some(place) = usable.iter().position(|member| *member == number) else {
-            return;
-        };
+        let place = self.place_of(number).filter(|place| *place < self.usable);
+        let Some(place) = place else { return };
         // The others keep their order, and their turn.
-        if let Some(behind) = usable.get_mut(place..) {
+        if let Some(behind) = self.list.get_mut(place..self.usable) {
             behind.rotate_left(1);
         }
         self.usable -= 1;
@@ -112,11 +133,45 @@ impl Members {
     }
 
     fn undrain(&mut self, number: u16) {
-        let drained = self.addresses.get_mut(self.usable..).unwrap_or_default();
-        if let Some(place) = drained.iter().position(|member| *member == number) {
-            drained.swap(0, place);
-            self.usable += 1;
+        if let Some(place) = self.place_of(number).filter(|place| *place >= self.usable) {
+            self.make_usable(place);
         }
+    }
+
+    /// Puts a drained one behind the others of its subnet.
+    fn make_usable(&mut self, place: usize) {
+        let Some(Member { subnet, .. }) = self.list.get(place).copied() else {
+            return;
+        };
+        let Range { end, .. } = self.of_subnet(subnet);
+        if let Some(behind) = self.list.get_mut(end..=place) {
+            behind.rotate_right(1);
+        }
+        self.usable += 1;
+        self.cursor += usize::from(self.cursor > end);
+    }
+
+    /// Where those of a subnet stand that are not drained.
+    fn of_subnet(&self, subnet: usize) -> Range<usize> {
+        let usable = self.usable();
+        let start = usable.partition_point(|member| member.subnet < subnet);
+        let end = usable.partition_point(|member| member.subnet <= subnet);
+        start..end
+    }
+
+    /// All places in the order in which to compare them: those of a subnet first, and of them the
+    /// one whose turn it is.
+    fn turns(&self, near: Option<usize>) -> impl Iterator<Item = usize> + use<> {
+        let Range { start, end } = near.map_or(0..self.usable, |subnet| self.of_subnet(subnet));
+        let first = if (start..end).contains(&self.cursor) {
+            self.cursor
+        } else {
+            start
+        };
+        (first..end)
+            .chain(start..first)
+            .chain(end..self.usable)
+            .chain(0..start)
     }
 }
 
@@ -132,7 +187,7 @@ impl Pool {
             Family::Ipv4 => &self.ipv4,
             Family::Ipv6 => &self.ipv6,
         };
-        members.addresses.contains(&number)
+        members.has(number)
     }
 }
 
@@ -153,7 +208,12 @@ impl Pools {
                     IpAddr::V4(_) => &mut ipv4,
                     IpAddr::V6(_) => &mut ipv6,
                 };
-                members.add(number);
+                let in_it = |subnet: &IpNet| subnet.contains(address);
+                let subnet = config.subnets.iter().position(in_it);
+                members.add(Member {
+                    subnet: subnet.unwrap_or(config.subnets.len()),
+                    number,
+                });
             }
             pools.push(Pool {
                 ipv4,
@@ -231,26 +291,24 @@ impl Pools {
         looks: &mut Looks,
     ) -> Option<u16> {
         let pool = self.pools.get_mut(usize::from(pool.0))?;
-        let near: Option<&IpNet> =
-            next_hop.and_then(|hop| pool.subnets.iter().find(|subnet| subnet.contains(&hop)));
-        let members = match family {
-            Family::Ipv4 => &mut pool.ipv4,
-            Family::Ipv6 => &mut pool.ipv6,
+        let (subnets, members) = match family {
+            Family::Ipv4 => (&pool.subnets, &mut pool.ipv4),
+            Family::Ipv6 => (&pool.subnets, &mut pool.ipv6),
         };
-        let len = members.usable;
-        let turns = (members.cursor..len).chain(0..members.cursor);
+        let near = next_hop.and_then(|hop| subnets.iter().position(|subnet| subnet.contains(&hop)));
+        let subnet = near.and_then(|near| subnets.get(near));
         let mut best: Option<((bool, u32), usize)> = None;
-        for place in turns.take(COMPARED) {
+        for place in members.turns(near).take(COMPARED) {
             if looks.left() <= SPARED || !looks.take(Looks::ENTRY) {
                 break;
             }
             touch(1);
-            let number = *members.addresses.get(place)?;
+            let number = members.list.get(place)?.number;
             let entry = self.addresses.get(usize::from(number))?;
             if except == Some(number) {
                 continue;
             }
-            let far = near.is_some_and(|subnet| !subnet.contains(&entry.address));
+            let far = subnet.is_some_and(|subnet| !subnet.contains(&entry.address));
             let cost = (far, entry.sessions);
             if best.is_none_or(|(least, _)| cost < least) {
                 best = Some((cost, place));
@@ -260,8 +318,12 @@ impl Pools {
             }
         }
         let (_, place) = best?;
-        members.cursor = if place + 1 == len { 0 } else { place + 1 };
-        members.addresses.get(place).copied()
+        members.cursor = if place + 1 == members.usable {
+            0
+        } else {
+            place + 1
+        };
+        members.list.get(place).map(|member| member.number)
     }
 }
 
