@@ -43,7 +43,8 @@ pub(crate) struct Block {
     pub(crate) address: u16,
     /// The next block of its client, or the next unused one.
     pub(crate) next: u32,
-    sessions: u32,
+    prev: u32,
+    pub(crate) sessions: u32,
     /// Whose it is, for the event that tells its end.
     client: Option<(PoolId, IpAddr)>,
 }
@@ -82,6 +83,7 @@ impl Blocks {
         self.records.extend((base..base + count).map(|block| Block {
             address: number,
             next: if block == last { NONE } else { block + 1 },
+            prev: if block == base { NONE } else { block - 1 },
             sessions: 0,
             client: None,
         }));
@@ -139,15 +141,43 @@ impl Blocks {
         if self.events.len() + self.open + 2 > self.events.capacity() {
             return None;
         }
-        let span = self.spans.get_mut(usize::from(address))?.as_mut()?;
-        let number = span.head;
-        let block = self.records.get_mut(number as usize)?;
-        span.head = block.next;
-        if span.head == NONE {
-            span.tail = NONE;
-        }
+        let number = self.span(address)?.head;
+        self.get(number)?;
+        self.take_unused(number);
         self.adopt(number, client, head);
         Some(number)
+    }
+
+    /// Takes a block out of the list of unused ones.
+    fn take_unused(&mut self, number: u32) {
+        let Some(Block {
+            address,
+            next,
+            prev,
+            ..
+        }) = self.get(number).copied()
+        else {
+            return;
+        };
+        self.link(prev, next);
+        if let Some(Some(span)) = self.spans.get_mut(usize::from(address)) {
+            if span.head == number {
+                span.head = next;
+            }
+            if span.tail == number {
+                span.tail = prev;
+            }
+        }
+    }
+
+    /// Makes two blocks neighbours in a list; either may be [`NONE`].
+    fn link(&mut self, one: u32, other: u32) {
+        if let Some(block) = self.records.get_mut(one as usize) {
+            block.next = other;
+        }
+        if let Some(block) = self.records.get_mut(other as usize) {
+            block.prev = one;
+        }
     }
 
     /// Whether a client has this block.
@@ -169,33 +199,12 @@ impl Blocks {
         client: (PoolId, IpAddr),
         head: &mut u32,
     ) -> bool {
-        let Some(Block { address, next, .. }) = self.get(number).copied() else {
-            return false;
-        };
         let unused = self.get(number).is_some_and(|block| block.client.is_none());
         let told = self.events.len() + self.open + 2 <= self.events.capacity();
-        let Some(Some(span)) = self.spans.get_mut(usize::from(address)) else {
-            return false;
-        };
         if !(unused && told) {
             return false;
         }
-        // The list is only linked forwards: this is for imports, not for packets.
-        let mut before = NONE;
-        let mut at = span.head;
-        while at != number {
-            let Some(block) = self.records.get(at as usize) else {
-                return false;
-            };
-            (before, at) = (at, block.next);
-        }
-        match self.records.get_mut(before as usize) {
-            Some(block) => block.next = next,
-            None => span.head = next,
-        }
-        if span.tail == number {
-            span.tail = before;
-        }
+        self.take_unused(number);
         self.adopt(number, client, head);
         true
     }
@@ -203,7 +212,8 @@ impl Blocks {
     fn adopt(&mut self, number: u32, client: (PoolId, IpAddr), head: &mut u32) {
         if let Some(block) = self.records.get_mut(number as usize) {
             block.client = Some(client);
-            block.next = *head;
+            block.prev = NONE;
+            self.link(number, *head);
             *head = number;
             self.open += 1;
             self.tell(true, number);
@@ -212,21 +222,19 @@ impl Blocks {
 
     /// Takes a block from its client, whose list begins at `head`.
     pub(crate) fn close(&mut self, number: u32, head: &mut u32) {
-        let Some(Block { address, next, .. }) = self.get(number).copied() else {
+        let Some(Block {
+            address,
+            next,
+            prev,
+            ..
+        }) = self.get(number).copied()
+        else {
             return;
         };
-        let mut before = NONE;
-        let mut at = *head;
-        while at != number {
-            touch(1);
-            let Some(block) = self.records.get(at as usize) else {
-                return;
-            };
-            (before, at) = (at, block.next);
-        }
-        match self.records.get_mut(before as usize) {
-            Some(block) => block.next = next,
-            None => *head = next,
+        touch(1);
+        self.link(prev, next);
+        if *head == number {
+            *head = next;
         }
         self.open = self.open.saturating_sub(1);
         self.tell(false, number);
@@ -237,13 +245,25 @@ impl Blocks {
         if tail == NONE {
             span.head = number;
         }
-        if let Some(last) = self.records.get_mut(tail as usize) {
-            last.next = number;
-        }
         if let Some(block) = self.records.get_mut(number as usize) {
             block.client = None;
             block.sessions = 0;
             block.next = NONE;
+        }
+        self.link(tail, number);
+    }
+
+    /// Makes a block the first of its client's.
+    pub(crate) fn put_first(&mut self, number: u32, head: &mut u32) {
+        if *head == number {
+            return;
+        }
+        touch(1);
+        if let Some(Block { next, prev, .. }) = self.get(number).copied() {
+            self.link(prev, next);
+            self.link(number, *head);
+            self.link(NONE, number);
+            *head = number;
         }
     }
 

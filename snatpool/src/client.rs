@@ -7,6 +7,7 @@ use core::net::IpAddr;
 use crate::block::Blocks;
 use crate::config::{ClientLimits, PoolId};
 use crate::hash::{Keys, Purpose, home};
+use crate::looks::Looks;
 use crate::meter::touch;
 use crate::pool::NO_ADDRESS;
 use crate::record::{NONE, Octets};
@@ -23,8 +24,9 @@ pub(crate) struct Clients {
     records: Box<[Client]>,
     /// What quotas ask of each; empty if there are none.
     shares: Box<[Share]>,
-    /// Each one's port blocks, as a list; empty if no address is cut into blocks.
+    /// Each one's port blocks, as a list, and how many; empty if no address is cut into blocks.
     heads: Box<[u32]>,
+    held: Box<[u16]>,
     pub(crate) blocks: Blocks,
     /// Clients known, and how many there may be.
     len: usize,
@@ -69,9 +71,6 @@ pub(crate) struct Share {
 
 const BUSY: u32 = NONE - 1;
 
-/// How many idle clients a search for a block may look at.
-const LOOKED_AT: usize = 24;
-
 impl Clients {
     pub(crate) fn new(bound: usize, limits: ClientLimits, blocks: Blocks) -> Self {
         let tags = Tags::new(bound);
@@ -82,6 +81,7 @@ impl Clients {
             records: vec![Client::EMPTY; slots].into_boxed_slice(),
             shares: vec![Share::EMPTY; counted].into_boxed_slice(),
             heads: vec![NONE; cut].into_boxed_slice(),
+            held: vec![0; cut].into_boxed_slice(),
             tags,
             blocks,
             len: 0,
@@ -114,6 +114,31 @@ impl Clients {
         self.heads.get(slot as usize).copied().unwrap_or(NONE)
     }
 
+    /// How many port blocks it has of all addresses.
+    pub(crate) fn held_blocks(&self, slot: u32) -> u16 {
+        self.held.get(slot as usize).copied().unwrap_or(0)
+    }
+
+    /// Whether a port is in a block of its own.
+    pub(crate) fn has_block_of(&self, slot: u32, address: u16, port: u16) -> bool {
+        let block = self.blocks.of_port(address, port);
+        let client = self.get(slot).map(Client::owner);
+        block.zip(client).is_some_and(|(block, client)| {
+            touch(1);
+            self.blocks.is_of(block, client)
+        })
+    }
+
+    fn count_block(&mut self, slot: u32, more: bool) {
+        if let Some(held) = self.held.get_mut(slot as usize) {
+            *held = if more {
+                held.saturating_add(1)
+            } else {
+                held.saturating_sub(1)
+            };
+        }
+    }
+
     pub(crate) fn find(
         &self,
         keys: &Keys,
@@ -128,8 +153,10 @@ impl Clients {
         })
     }
 
-    /// The client of this address. A new one is idle until it [opens](Self::open) a session.
-    /// `None` if every record is a client with sessions.
+    /// The client of this address, and whether it is new: then it is idle until it
+    /// [opens](Self::open) a session, and must be
+    /// [forgotten](Self::forget_unless_busy) if it does not. `None` if every record is a client with
+    /// sessions.
     pub(crate) fn find_or_add(
         &mut self,
         keys: &Keys,
@@ -137,16 +164,16 @@ impl Clients {
         pool: PoolId,
         family: Family,
         address: Octets,
-    ) -> Option<u32> {
+    ) -> Option<(u32, bool)> {
         if self
             .get(self.last)
             .is_some_and(|client| client.is(pool, family, address))
         {
-            return Some(self.last);
+            return Some((self.last, false));
         }
         if let Some(slot) = self.find(keys, pool, family, address) {
             self.last = slot;
-            return Some(slot);
+            return Some((slot, false));
         }
         if self.len >= self.bound {
             if self.idle_head == NONE {
@@ -169,7 +196,7 @@ impl Clients {
         }
         self.set_idle(now, slot);
         self.last = slot;
-        Some(slot)
+        Some((slot, true))
     }
 
     /// Forgets clients that fell idle before `limit`, at most `count` of them. Returns whether
@@ -190,12 +217,23 @@ impl Clients {
             .map(|client| Ticks(client.sessions))
     }
 
+    /// Forgets a client that was made for a session that was refused: it would only hide others
+    /// that are idle.
+    pub(crate) fn forget_unless_busy(&mut self, keys: &Keys, slot: u32) {
+        if self.get(slot).is_some_and(|client| client.next != BUSY) {
+            self.forget(keys, slot);
+        }
+    }
+
     fn forget(&mut self, keys: &Keys, slot: u32) {
         self.end_idle(slot);
         if let Some(head) = self.heads.get_mut(slot as usize) {
             while *head != NONE {
                 self.blocks.close(*head, head);
             }
+        }
+        if let Some(held) = self.held.get_mut(slot as usize) {
+            *held = 0;
         }
         let Some(client) = self.get_mut(slot) else {
             return;
@@ -265,12 +303,18 @@ impl Clients {
 
     /// A block of ports of this address for a client: an unused one, or one of a client that is
     /// idle, which is forgotten.
-    pub(crate) fn grant_block(&mut self, keys: &Keys, slot: u32, address: u16) -> Option<u32> {
+    pub(crate) fn grant_block(
+        &mut self,
+        keys: &Keys,
+        slot: u32,
+        address: u16,
+        looks: &mut Looks,
+    ) -> Option<u32> {
         if let Some(number) = self.grant_unused(slot, address) {
             return Some(number);
         }
         let mut idle = self.idle_head;
-        for _ in 0..LOOKED_AT {
+        while looks.take(Looks::ENTRY) {
             touch(1);
             let client = self.get(idle)?;
             let next = client.next;
@@ -287,7 +331,9 @@ impl Clients {
     fn grant_unused(&mut self, slot: u32, address: u16) -> Option<u32> {
         let owner = self.get(slot)?.owner();
         let head = self.heads.get_mut(slot as usize)?;
-        self.blocks.grant(address, owner, head)
+        let granted = self.blocks.grant(address, owner, head)?;
+        self.count_block(slot, true);
+        Some(granted)
     }
 
     /// Whether a client has as many sessions or ports as it may have.
@@ -318,7 +364,12 @@ impl Clients {
         if self.blocks.is_of(number, owner) {
             return true;
         }
-        self.blocks.count_of(address, *head) < most && self.blocks.grant_this(number, owner, head)
+        let granted = self.blocks.count_of(address, *head) < most
+            && self.blocks.grant_this(number, owner, head);
+        if granted {
+            self.count_block(slot, true);
+        }
+        granted
     }
 
     /// A session of this client has a port.
@@ -328,7 +379,7 @@ impl Clients {
         }
     }
 
-    /// It gave it back. The client's last block stays.
+    /// It gave it back. The client's last block stays; of more than one, this is where a port is free.
     pub(crate) fn leave_block(&mut self, slot: u32, address: u16, port: u16) {
         let Some(number) = self.blocks.of_port(address, port) else {
             return;
@@ -341,8 +392,14 @@ impl Clients {
             .blocks
             .get(*head)
             .is_none_or(|first| first.next == NONE);
-        if empty && !only {
+        if only {
+            return;
+        }
+        if empty {
             self.blocks.close(number, head);
+            self.count_block(slot, false);
+        } else {
+            self.blocks.put_first(number, head);
         }
     }
 

@@ -38,7 +38,8 @@ pub struct Config {
     /// that a keepalive made by the caller can save it.
     pub probe: bool,
     /// Whether a RST ends a session only if its sequence number is near the last one seen from
-    /// its side (RFC 7857 §2.2). Costs a second cache line on every TCP packet.
+    /// its side (RFC 7857 §2.2). Any RST does while none was seen, and while the session is
+    /// [pinned](crate::SnatPool::pin). Costs a second cache line on every TCP packet.
     pub validate_rst: bool,
     /// Whether packets from outside keep a UDP or ICMP session alive too (RFC 4787 REQ-6a).
     pub inbound_refresh: bool,

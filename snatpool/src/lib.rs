@@ -51,6 +51,7 @@ mod portable;
 
 mod bits;
 mod hash;
+mod looks;
 mod meter;
 mod queue;
 mod time;

@@ -27,8 +27,8 @@ pub enum State {
     OutFin,
     /// TCP: both did. Late segments pass but keep nothing alive.
     BothFin,
-    /// TCP: both did, then the client sent a SYN that may be an old duplicate. A SYN of the peer
-    /// proves that it was not.
+    /// TCP: both did, then whoever opened the session sent a SYN that may be an old duplicate. A
+    /// SYN of the other side proves that it was not.
     Reopening,
     /// TCP: a RST passed; data brings the session back (RFC 7857 §2.2).
     Transitory,

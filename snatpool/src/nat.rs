@@ -33,7 +33,7 @@ use crate::lifetime::{Deadlines, Lifetimes, Timer};
 use crate::notice::Notices;
 use crate::own::Own;
 use crate::pool::{Address, Pools};
-use crate::portset::{PortSets, SetKey};
+use crate::portset::{Kept, PortSets, SetKey};
 use crate::queue::Queue;
 use crate::session::{Session, SessionId};
 use crate::stats::Counters;
@@ -123,7 +123,7 @@ impl SnatPool {
         let pools = Pools::new(&config.pools)?;
         let lifetimes = Lifetimes::new(&config.timeouts);
         let table = Table::new(sessions as usize + SPARE);
-        let (own_sets, independent) = sets_of_addresses(&pools);
+        let (kept, independent) = sets_of_addresses(&pools);
         let limits = config.per_client;
         let cut = |entry: &Address| config.pools.get(usize::from(entry.pool.0));
         let blocks = Blocks::new(pools.addresses().filter_map(|(_, entry)| {
@@ -134,7 +134,7 @@ impl SnatPool {
             clients: Clients::new(sessions as usize + SPARE, limits, blocks),
             own: Own::new(if limits.any() { table.slots() } else { 0 }),
             bindings: Bindings::new(if independent { sessions as usize } else { 0 }),
-            sets: PortSets::new(&keys, sessions as usize / SESSIONS_PER_SET + 2, &own_sets),
+            sets: PortSets::new(&keys, sessions as usize / SESSIONS_PER_SET + 2, &kept),
             fragments: Fragments::new(
                 config.fragmented_datagrams,
                 Ticks::at_least(config.timeouts.get(Timer::Fragment)),
@@ -261,24 +261,31 @@ const RESTING: usize = 4096;
 
 /// The sets of free ports that endpoint-independent addresses always have, and whether there are
 /// any such addresses.
-fn sets_of_addresses(pools: &Pools) -> (Vec<(SetKey, usize)>, bool) {
+fn sets_of_addresses(pools: &Pools) -> (Vec<Kept>, bool) {
     let mut sets = Vec::new();
     for (address, entry) in pools.addresses() {
         match entry.mapping {
             Mapping::EndpointIndependent => {
                 for protocol in [Protocol::Tcp, Protocol::Udp, Protocol::Icmp] {
-                    let resting = match entry.filter {
-                        Filter::Endpoint => RESTING,
-                        Filter::Address | Filter::AddressPort => 0,
+                    let Some(ports) = pools.ports(address, protocol) else {
+                        continue;
                     };
-                    sets.push((
-                        SetKey {
+                    let resting = match (entry.filter, protocol) {
+                        // A freed port of TCP rests only for the sake of order.
+                        (Filter::Endpoint, Protocol::Tcp) if entry.cut => 0,
+                        (Filter::Endpoint, _) => RESTING,
+                        (Filter::Address | Filter::AddressPort, _) => 0,
+                    };
+                    sets.push(Kept {
+                        key: SetKey {
                             address,
                             protocol,
                             peer: None,
                         },
+                        ports: *ports,
+                        cut: entry.cut,
                         resting,
-                    ));
+                    });
                 }
             }
             Mapping::PerFlow => {}

@@ -24,6 +24,19 @@ impl Run {
     pub(crate) const fn port(&self, index: u32) -> u16 {
         (self.first + 2 * index) as u16
     }
+
+    /// Whether a position is one of this run's.
+    pub(crate) const fn has(&self, position: u32) -> bool {
+        self.base <= position && position < self.base + self.len
+    }
+
+    /// The index of the first of its ports in a range, and how many are.
+    pub(crate) fn part(&self, range: &RangeInclusive<u16>) -> (u32, u32) {
+        let (start, end) = (u32::from(*range.start()), u32::from(*range.end()));
+        let first = start.saturating_sub(self.first).div_ceil(2);
+        let behind = (end + 2).saturating_sub(self.first) / 2;
+        (first, behind.min(self.len).saturating_sub(first))
+    }
 }
 
 impl Ports {
@@ -77,6 +90,16 @@ impl Ports {
 
     pub(crate) fn run(&self, number: usize) -> Option<&Run> {
         self.runs.get(number)
+    }
+
+    /// Every run with its number.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (usize, &Run)> {
+        self.runs.iter().enumerate()
+    }
+
+    /// How many ports each run has.
+    pub(crate) fn lens(&self) -> [u32; 4] {
+        self.runs.map(|run| run.len)
     }
 
     /// The runs in the order in which to try them for a client's `port`: its own, then the other

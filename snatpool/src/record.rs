@@ -93,7 +93,8 @@ pub(crate) struct Cold {
     pub(crate) next: u32,
     pub(crate) prev: u32,
     pub(crate) client: u32,
-    /// Sequence numbers noted at the last FIN of either side; 0 for none.
+    /// Sequence numbers noted at the last FIN of either side, or the furthest of all where a RST is
+    /// judged by them; 0 for none.
     pub(crate) sequence_in: u32,
     pub(crate) sequence_out: u32,
     /// Which ring and which place of it; see [`Wheel`](crate::wheel::Wheel). Once closed: why.

@@ -65,8 +65,9 @@ impl Wheel {
             return;
         };
         if ring.len == 0 {
-            // Nobody may have called for longer than the ring spans.
-            ring.base = ring.base.max(now).max(second.saturating_sub(mask));
+            // Nobody may have called for longer than the ring spans. Not up to `second`: a deadline
+            // beyond the span must not make all sooner ones of its class late.
+            ring.base = ring.base.max(now);
         }
         let second = second.clamp(ring.base, ring.base.saturating_add(mask));
         let place = second & mask;

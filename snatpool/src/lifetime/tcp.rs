@@ -21,8 +21,15 @@ enum Segment {
 }
 
 /// The step for a segment from `side`. `newer` says whether its sequence number lies beyond what
-/// the session noted at that side's FIN, so that a SYN cannot be an old duplicate (RFC 6191 §2).
-pub(crate) const fn step(state: State, side: Side, flags: TcpFlags, newer: bool) -> Step {
+/// the session noted at that side's FIN, so that a SYN cannot be an old duplicate (RFC 6191 §2);
+/// `from_outside`, whether the peer opened the session.
+pub(crate) const fn step(
+    state: State,
+    side: Side,
+    flags: TcpFlags,
+    newer: bool,
+    from_outside: bool,
+) -> Step {
     use Side::{Inside, Outside};
     use State::{
         BothFin, Confirmed, Established, InFin, InInit, OutFin, OutInit, Rejected, Reopening,
@@ -56,12 +63,23 @@ pub(crate) const fn step(state: State, side: Side, flags: TcpFlags, newer: bool)
         }
 
         (BothFin | Reopening, Segment::Syn, Inside) if !flags.contains(TcpFlags::ACK) => {
-            if newer {
+            // Where the peer opened, the client has sent no such SYN before.
+            if newer || from_outside {
                 refresh(InInit)
             } else {
                 keep(Reopening)
             }
         }
+        // A peer may reopen what it opened, but it is the client's answer that counts: nobody
+        // outside keeps a port for longer by SYNs alone.
+        (BothFin | Reopening, Segment::Syn, Outside) if from_outside => {
+            if flags.contains(TcpFlags::ACK) {
+                keep(state)
+            } else {
+                keep(Reopening)
+            }
+        }
+        (Reopening, Segment::Syn, Inside) if from_outside => refresh(Established),
         // The peer took the SYN that looked old.
         (Reopening, Segment::Syn, Outside) => refresh(Established),
         (BothFin | Reopening, _, _) => keep(state),
@@ -87,6 +105,23 @@ const fn keep(state: State) -> Step {
     }
 }
 
+/// Whether a SYN that made this step begins another connection, whose sequence numbers have nothing
+/// to do with those noted. `by_opener` says whether it is from the side that opened the session.
+pub(crate) const fn begins(before: State, after: State, by_opener: bool) -> bool {
+    use State::{BothFin, Established, InInit, Reopening, Transitory};
+    match (before, after) {
+        (BothFin | Reopening, InInit) | (Reopening, Established) => true,
+        // The other side's may be anyone's.
+        (Transitory, Established) => by_opener,
+        _ => false,
+    }
+}
+
+/// Whether a SYN in this state is one of the handshake's: its number is the first of its side.
+pub(crate) const fn is_handshake(state: State) -> bool {
+    matches!(state, State::InInit | State::OutInit | State::Rejected)
+}
+
 /// Whether `sequence` lies beyond `noted` (RFC 9293 §3.4); anything lies beyond 0, which stands
 /// for "nothing noted".
 pub(crate) const fn beyond(sequence: u32, noted: u32) -> bool {
@@ -98,7 +133,8 @@ pub(crate) const fn beyond(sequence: u32, noted: u32) -> bool {
 const BEHIND: u32 = 1 << 16;
 const AHEAD: u32 = 1 << 20;
 
-/// Whether a RST with this sequence number can be of the connection (RFC 7857 §2.2, RFC 5961 §3).
+/// Whether a segment with this sequence number can be of the connection (RFC 7857 §2.2, RFC 5961
+/// §3).
 pub(crate) const fn plausible(sequence: u32, noted: u32) -> bool {
     noted == 0 || sequence.wrapping_sub(noted).wrapping_add(BEHIND) <= BEHIND + AHEAD
 }

@@ -8,9 +8,10 @@ use crate::config::{Evict, Mapping, PoolId};
 use crate::event::{Closed, Exhausted};
 use crate::hash::Purpose;
 use crate::key::InboundKey;
+use crate::looks::Looks;
 use crate::notice::Notice;
 use crate::port::Ports;
-use crate::portset::SetKey;
+use crate::portset::{Nowhere, SetKey};
 use crate::record::{Hot, Kind, Octets};
 use crate::refused::Refused;
 use crate::time::Ticks;
@@ -54,14 +55,20 @@ impl Choice {
     }
 }
 
-/// How many ports are guessed before a set of free ones is kept.
-const GUESSES: u64 = 4;
-/// How many are guessed in each of two runs when no set can be had.
-const GUESSES_WITHOUT_SET: u64 = 12;
+/// How many ports are guessed before a set of free ones is kept; and how many more in each of two
+/// runs when none can be had.
+const GUESSES: u32 = 4;
+/// What is kept for finding another address, and a port of it.
+const SPILLING: u32 = 16;
 
 impl SnatPool {
     /// The outside address and port of a new flow.
-    pub(super) fn choose(&mut self, choice: &Choice, mapping: Mapping) -> Result<Outside, Refused> {
+    pub(super) fn choose(
+        &mut self,
+        choice: &Choice,
+        mapping: Mapping,
+        looks: &mut Looks,
+    ) -> Result<Outside, Refused> {
         let family = choice.kind.outside();
         let paired = self
             .clients
@@ -77,7 +84,7 @@ impl SnatPool {
             None => {
                 let fresh = self
                     .pools
-                    .choose(choice.pool, family, choice.next_hop, None);
+                    .choose(choice.pool, family, choice.next_hop, None, looks);
                 let fresh = fresh.ok_or(Refused::NoAddress(family))?;
                 if let Some(client) = self.clients.get_mut(choice.client) {
                     client.pair(family, fresh);
@@ -87,25 +94,33 @@ impl SnatPool {
         };
         if let Some(most) = self.clients.blocks.per_client(address) {
             return self
-                .find_in_blocks(choice, address, mapping, most)
+                .find_in_blocks(choice, address, mapping, most, looks)
                 .inspect_err(|why| self.tell_refused(*why, choice, address));
         }
-        if let Some(outside) = self.find_port(choice, address, mapping) {
-            return Ok(outside);
-        }
-        if self.policy.evict == Evict::Transitory
-            && let Some(victim) = self.victim_to_peer(choice, address, mapping)
+        let spill = self.pools.pool(choice.pool).is_some_and(|pool| pool.spill);
+        let spilling = SPILLING.min(looks.left() / 2);
+        let aside = looks.set_aside(if spill { spilling } else { 0 });
+        let nowhere = match self.find_port(choice, address, mapping, looks) {
+            Ok(outside) => return Ok(outside),
+            Err(nowhere) => nowhere,
+        };
+        // No session ends for a port while there may be a free one, or where its own must rest.
+        if nowhere == Nowhere::Full
+            && self.policy.evict == Evict::Transitory
+            && let Some(victim) = self.victim_to_peer(choice, address, mapping, looks)
+            && let Some(port) = self.table.hot.get(victim as usize).map(|hot| hot.port)
         {
             self.end(victim, Closed::EvictedForPort);
-            if let Some(outside) = self.find_port(choice, address, mapping) {
+            if let Some(outside) = self.free_to_bind(choice, address, port, mapping) {
                 return Ok(outside);
             }
         }
-        if self.pools.pool(choice.pool).is_some_and(|pool| pool.spill)
+        looks.add(aside);
+        if spill
             && let Some(other) =
                 self.pools
-                    .choose(choice.pool, family, choice.next_hop, Some(address))
-            && let Some(outside) = self.find_port(choice, other, mapping)
+                    .choose(choice.pool, family, choice.next_hop, Some(address), looks)
+            && let Ok(outside) = self.find_port(choice, other, mapping, looks)
         {
             self.counters.spilled();
             return Ok(outside);
@@ -116,39 +131,47 @@ impl SnatPool {
 
     /// A free port: the client's own if it may be kept, then a few guesses, then what a set of
     /// free ports says.
-    fn find_port(&mut self, choice: &Choice, address: u16, mapping: Mapping) -> Option<Outside> {
-        let pool = self.pools.pool(choice.pool)?;
-        let ports = *self.pools.ports(address, choice.kind.protocol())?;
-        let keep_parity = pool.keep_parity && choice.kind.protocol() == Protocol::Udp;
-        let rest = match choice.kind.protocol() {
-            // RFC 6888 REQ-8a: TCP is tracked, so that a freed port is truly free.
-            Protocol::Tcp => Ticks::ZERO,
-            Protocol::Udp | Protocol::Icmp => self.pools.address(address)?.rest,
+    fn find_port(
+        &mut self,
+        choice: &Choice,
+        address: u16,
+        mapping: Mapping,
+        looks: &mut Looks,
+    ) -> Result<Outside, Nowhere> {
+        let protocol = choice.kind.protocol();
+        let (Some(pool), Some(&ports), Some(rest)) = (
+            self.pools.pool(choice.pool),
+            self.pools.ports(address, protocol),
+            self.rest(address, protocol),
+        ) else {
+            return Err(Nowhere::Unknown);
         };
+        let keep_parity = pool.keep_parity && protocol == Protocol::Udp;
         let key = choice.set_key(address, mapping);
         if pool.preserve_port
             && ports.contains(choice.port)
             && let Some(outside) = self.free_to_bind(choice, address, choice.port, mapping)
             && !self.port_rests(&key, &ports, choice.port, rest)
         {
-            return Some(outside);
+            return Ok(outside);
         }
         let coin = self.guess() & 1 == 1;
         let order = Ports::order(choice.port, keep_parity, coin);
         let promoted = self.sets.get(&self.keys, &key).is_some();
         if !promoted
-            && let Some(outside) = self.guess_port(choice, address, mapping, &ports, order, GUESSES)
+            && let Some(outside) =
+                self.guess_port(choice, address, mapping, (&ports, order), 1, looks)
         {
-            return Some(outside);
+            return Ok(outside);
         }
-        let Some(set) = self.sets.promote(&self.keys, &key) else {
+        let Some(set) = self.sets.promote(&self.keys, &key, &ports, false) else {
             self.counters.searched_without_set();
-            let tries = GUESSES_WITHOUT_SET;
-            return self.guess_port(choice, address, mapping, &ports, order, tries);
+            return self
+                .guess_port(choice, address, mapping, (&ports, order), 2, looks)
+                .ok_or(Nowhere::Full);
         };
         let (table, bindings, keys) = (&self.table, &self.bindings, &self.keys);
-        let protocol = choice.kind.protocol();
-        let port = set.pick(self.now, &ports, order, rest, |port| match mapping {
+        let port = set.pick(self.now, &ports, order, rest, looks, |port| match mapping {
             Mapping::PerFlow => {
                 let key = choice.inbound_key(address, port);
                 table.inbound(key.hash(keys), &key).is_some()
@@ -157,33 +180,45 @@ impl SnatPool {
                 bindings.outside(keys, protocol, address, port).is_some()
             }
         });
+        if port == Err(Nowhere::Unknown) {
+            self.counters.searched_without_set();
+        }
         let port = port?;
         // Not struck out twice: `claim_port` strikes out what it is given.
         set.give_back(&ports, port);
         let hash = choice.inbound_key(address, port).hash(keys);
-        Some(Outside {
+        Ok(Outside {
             address,
             port,
             hash,
         })
     }
 
-    /// Guesses in the first run that has ports at all; where there are many tries, in the second too.
+    /// How long a freed port of an address rests.
+    pub(super) fn rest(&self, address: u16, protocol: Protocol) -> Option<Ticks> {
+        match protocol {
+            // RFC 6888 REQ-8a: TCP is tracked, so that a freed port is truly free.
+            Protocol::Tcp => Some(Ticks::ZERO),
+            Protocol::Udp | Protocol::Icmp => self.pools.address(address).map(|entry| entry.rest),
+        }
+    }
+
+    /// Guesses in the first runs that have ports at all.
     fn guess_port(
         &mut self,
         choice: &Choice,
         address: u16,
         mapping: Mapping,
-        ports: &Ports,
-        order: [usize; 4],
-        tries: u64,
+        (ports, order): (&Ports, [usize; 4]),
+        in_runs: usize,
+        looks: &mut Looks,
     ) -> Option<Outside> {
         let runs = order.iter().filter_map(|number| ports.run(*number));
-        for run in runs
-            .filter(|run| run.len > 0)
-            .take(if tries > GUESSES { 2 } else { 1 })
-        {
-            for _ in 0..tries {
+        for run in runs.filter(|run| run.len > 0).take(in_runs) {
+            for _ in 0..GUESSES {
+                if !looks.take(Looks::PORT) {
+                    return None;
+                }
                 let index = self.guess() % u64::from(run.len);
                 let port = run.port(index as u32);
                 let outside = self.free_to_bind(choice, address, port, mapping);
@@ -193,6 +228,40 @@ impl SnatPool {
             }
         }
         None
+    }
+
+    /// Whether many ports are in use towards the peer of a session just opened: then it gets a set of
+    /// the free ones, which knows all of them before the last are sought. Clients that keep their own
+    /// ports would otherwise have none made until then.
+    #[cold]
+    pub(super) fn sample_ports(&mut self, hot: &Hot) {
+        let protocol = hot.kind.protocol();
+        let key = SetKey {
+            address: hot.address,
+            protocol,
+            peer: Some((hot.peer, hot.peer_port)),
+        };
+        let (Some(entry), Some(&ports)) = (
+            self.pools.address(hot.address),
+            self.pools.ports(hot.address, protocol),
+        ) else {
+            return;
+        };
+        let samples = entry.samples();
+        if self.sets.get(&self.keys, &key).is_some() {
+            return;
+        }
+        for _ in 0..samples {
+            let lot = self.guess() % u64::from(ports.count().max(1));
+            let Some(port) = ports.nth(lot as u32) else {
+                return;
+            };
+            let key = InboundKey::of(&Hot { port, ..*hot });
+            if self.table.inbound(key.hash(&self.keys), &key).is_none() {
+                return;
+            }
+        }
+        self.sets.promote(&self.keys, &key, &ports, false);
     }
 
     /// An unguessable number, another one at each call (RFC 6056 §3.3.2: random, from a keyed hash
@@ -298,6 +367,11 @@ impl SnatPool {
             )
         {
             set.take(ports, hot.port);
+            let (table, keys) = (&self.table, &self.keys);
+            set.sweep(ports, |port| {
+                let key = InboundKey::of(&Hot { port, ..*hot });
+                table.inbound(key.hash(keys), &key).is_some()
+            });
         }
         new_port
     }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::SnatPool;
 use crate::event::Closed;
-use crate::lifetime::Class;
+use crate::lifetime::{Class, State};
 use crate::record::Hot;
 use crate::session::SessionId;
 
@@ -33,6 +33,13 @@ impl SnatPool {
             && !hot.kind.pinned()
         {
             hot.kind.set_pinned(true);
+            if self.policy.validate_rst
+                && !matches!(hot.state, State::BothFin | State::Reopening)
+                && let Some(cold) = self.table.cold.get_mut(id.slot as usize)
+            {
+                // Segments pass elsewhere now, and what was noted of them grows old.
+                (cold.sequence_in, cold.sequence_out) = (0, 0);
+            }
             self.rearm(id.slot);
         }
         true
@@ -66,19 +73,22 @@ impl SnatPool {
     }
 
     /// Says that a packet of a pinned session passed elsewhere at `seen_at`, from whatever side
-    /// keeps it alive. Returns whether the session lives.
+    /// keeps it alive. A packet that passed before the session's deadline counts though the deadline
+    /// is over at `now`. Returns whether the session lives.
     pub fn refresh(&mut self, now: Duration, id: SessionId, seen_at: Duration) -> bool {
         self.clock(now);
-        if self.table.live(id).is_none() || !self.settle(id.slot) {
+        if self.table.live(id).is_none() {
             return false;
         }
         let seen = crate::time::Ticks::at_least(seen_at).min(self.seen);
+        // A packet that was in time counts, though word of it comes after the deadline.
         if let Some(hot) = self.table.hot.get_mut(id.slot as usize)
             && hot.state.is_established()
+            && seen < hot.due
         {
             hot.due = hot.due.max(seen.plus(self.lifetimes.of(hot)));
         }
-        true
+        self.settle(id.slot)
     }
 
     /// Ends a live session.

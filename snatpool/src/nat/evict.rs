@@ -4,10 +4,11 @@ use super::SnatPool;
 use super::choice::Choice;
 use crate::config::Mapping;
 use crate::lifetime::Class;
+use crate::looks::Looks;
 use crate::meter::touch;
 
 /// How many sessions a search for a victim may look at.
-const LOOKED_AT: usize = 24;
+const LOOKED_AT: usize = 12;
 
 impl SnatPool {
     /// The session that goes first: of the lowest class, the one with the soonest deadline.
@@ -18,18 +19,29 @@ impl SnatPool {
             .map(|(_, slot)| slot)
     }
 
-    /// The session of this client that goes first, of the 24 armed longest ago.
-    pub(super) fn victim_of_client(&self, client: u32) -> Option<u32> {
+    /// The session of this client that goes first, of the 12 armed longest ago; where it is for its
+    /// port, of those that share theirs with no other.
+    pub(super) fn victim_of_client(
+        &self,
+        client: u32,
+        for_port: bool,
+        looks: &mut Looks,
+    ) -> Option<u32> {
         let head = self.clients.share(client)?.evictable;
         let mut best = None;
         let mut slot = head;
+        let cost = if for_port { Looks::PORT } else { Looks::ENTRY };
         for _ in 0..LOOKED_AT {
+            if !looks.take(cost) {
+                break;
+            }
             touch(1);
             let Some(cold) = self.table.cold.get(slot as usize) else {
                 break;
             };
             if let Some(standing) = self.wheel.standing(cold)
                 && best.is_none_or(|(least, _)| standing < least)
+                && (!for_port || self.is_alone(slot))
             {
                 best = Some((standing, slot));
             }
@@ -48,6 +60,7 @@ impl SnatPool {
         choice: &Choice,
         address: u16,
         mapping: Mapping,
+        looks: &mut Looks,
     ) -> Option<u32> {
         for class in Class::EVICTABLE {
             if let Some((_, slot)) = self.wheel.soonest(class)
@@ -59,6 +72,9 @@ impl SnatPool {
         let ports = *self.pools.ports(address, choice.kind.protocol())?;
         let mut best = None;
         for _ in 0..LOOKED_AT {
+            if !looks.take(Looks::PORT) {
+                break;
+            }
             let port = ports.nth(self.guess() as u32 % ports.count().max(1))?;
             let Some(slot) = self.holder(choice, address, port, mapping) else {
                 continue;
@@ -94,17 +110,28 @@ impl SnatPool {
         let Some(hot) = self.table.hot.get(slot as usize) else {
             return false;
         };
-        let protocol = choice.kind.protocol();
-        if hot.address != address || hot.kind.protocol() != protocol {
+        if hot.address != address || hot.kind.protocol() != choice.kind.protocol() {
             return false;
         }
         match mapping {
             Mapping::PerFlow => hot.peer == choice.peer && hot.peer_port == choice.peer_port,
-            Mapping::EndpointIndependent => self
+            Mapping::EndpointIndependent => self.is_alone(slot),
+        }
+    }
+
+    /// Whether a session shares its port with no other.
+    fn is_alone(&self, slot: u32) -> bool {
+        let Some(hot) = self.table.hot.get(slot as usize) else {
+            return false;
+        };
+        match self.pools.address(hot.address).map(|entry| entry.mapping) {
+            Some(Mapping::PerFlow) => true,
+            Some(Mapping::EndpointIndependent) => self
                 .bindings
-                .outside(&self.keys, protocol, address, hot.port)
+                .outside(&self.keys, hot.kind.protocol(), hot.address, hot.port)
                 .and_then(|binding| self.bindings.get(binding))
                 .is_some_and(|binding| binding.sessions == 1),
+            None => false,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::binding::Binding;
 use crate::config::{Mapping, PoolId};
 use crate::event::Closed;
 use crate::key::peer_port;
+use crate::lifetime::State;
 use crate::nat::lookup::outbound_key;
 use crate::portable::{HEADER, RECORD, Record};
 use crate::record::{Hot, Kind, Octets};
@@ -21,7 +22,8 @@ use crate::tuple::{Protocol, Tuple};
 pub struct Imported {
     /// New sessions.
     pub added: u64,
-    /// Sessions that were here already, as of this import or an earlier one.
+    /// Sessions that were here already, as of this import or an earlier one; now no less far than
+    /// their records say.
     pub known: u64,
     /// Sessions that ended, because a record says so.
     pub ended: u64,
@@ -66,7 +68,8 @@ enum Outcome {
 
 impl SnatPool {
     /// Takes over the sessions of an [`export`](Self::export). May be called with any piece, in any
-    /// order and more than once; what is here already stays.
+    /// order and more than once. What is here already stays, but a record of the same session that
+    /// came further (established instead of opening, or with more time left) brings it up to date.
     ///
     /// Every new session comes as [`Event::Opened`](crate::Event::Opened), to be taken before the
     /// next piece. A session lives on for what it had left, and no longer than this configuration
@@ -126,26 +129,52 @@ impl SnatPool {
             outbound: outbound_key.hash(&self.keys),
             inbound: inbound_key.hash(&self.keys),
         };
-        let outbound = self.table.outbound(hashes.outbound, &outbound_key);
+        let lifetime = self.lifetimes.of(&hot);
+        hot.due = self.now.plus(record.remaining.min(lifetime));
+        if hot.due <= self.now {
+            return Outcome::Ended;
+        }
+        // What ended, though no timer has fired yet, is not in the way.
+        let outbound = match self.table.outbound(hashes.outbound, &outbound_key) {
+            Some(slot) if self.settle(slot) => Some(slot),
+            Some(_) | None => None,
+        };
+        if let Some(slot) = self.table.inbound(hashes.inbound, &inbound_key) {
+            self.settle(slot);
+        }
         let inbound = self.table.inbound(hashes.inbound, &inbound_key);
         match (outbound, inbound) {
             (None, None) => {}
-            (Some(one), Some(other)) if one == other => return Outcome::Known,
+            (Some(one), Some(other)) if one == other => {
+                self.catch_up(one, &hot);
+                return Outcome::Known;
+            }
             _ => return Outcome::Conflicting,
         }
         if mapping == Mapping::EndpointIndependent && !self.binding_fits(PoolId(record.pool), &hot)
         {
             return Outcome::Conflicting;
         }
-        let lifetime = self.lifetimes.of(&hot);
-        hot.due = self.now.plus(record.remaining.min(lifetime));
-        if hot.due <= self.now {
-            return Outcome::Ended;
-        }
         self.admit(record, hot, hashes, mapping)
     }
 
-    /// The client, its limits and its block, then the session itself.
+    /// A session that is here already hears how far it came over there.
+    fn catch_up(&mut self, slot: u32, record: &Hot) {
+        let Some(hot) = self.table.hot.get_mut(slot as usize) else {
+            return;
+        };
+        let state = caught_up(hot.state, record.state);
+        if state != hot.state {
+            (hot.state, hot.due) = (state, record.due);
+        } else if state == record.state && record.due > hot.due {
+            hot.due = record.due;
+        } else {
+            return;
+        }
+        self.rearm(slot);
+    }
+
+    /// The client, then the session.
     fn admit(&mut self, record: &Record, hot: Hot, hashes: Hashes, mapping: Mapping) -> Outcome {
         let (pool, kind) = (PoolId(record.pool), hot.kind);
         let full = self.holding >= self.policy.sessions || self.taken >= self.policy.slots;
@@ -157,9 +186,18 @@ impl SnatPool {
             self.clients
                 .find_or_add(keys, now, pool, family, hot.client)
         };
-        let Some(client) = client else {
+        let Some((client, new)) = client else {
             return Outcome::Refused;
         };
+        let outcome = self.admit_of(client, hot, hashes, mapping);
+        if new {
+            self.clients.forget_unless_busy(&self.keys, client);
+        }
+        outcome
+    }
+
+    /// The limits of its client and its block, then the session itself.
+    fn admit_of(&mut self, client: u32, hot: Hot, hashes: Hashes, mapping: Mapping) -> Outcome {
         if self.clients.over_share(client) {
             return Outcome::Refused;
         }
@@ -167,9 +205,9 @@ impl SnatPool {
             return Outcome::Conflicting;
         }
         if let Some(record) = self.clients.get_mut(client)
-            && record.paired(kind.outside()).is_none()
+            && record.paired(hot.kind.outside()).is_none()
         {
-            record.pair(kind.outside(), hot.address);
+            record.pair(hot.kind.outside(), hot.address);
         }
         let due = hot.due;
         match self.insert(hot, hashes, client, mapping) {
@@ -255,6 +293,28 @@ impl SnatPool {
             }
             _ => false,
         }
+    }
+}
+
+/// The state of a session that is known in two: the one in which packets keep it alive. Records come
+/// in any order, so that one that says less is no news.
+const fn caught_up(here: State, record: State) -> State {
+    use State::{BothFin, InInit, OutInit, Reopening};
+    match (here, record) {
+        // Opened anew over there: the answer is still to come.
+        (BothFin, InInit | OutInit) => Reopening,
+        _ if progress(record) > progress(here) => record,
+        _ => here,
+    }
+}
+
+const fn progress(state: State) -> u8 {
+    match state {
+        State::InInit | State::OutInit | State::Rejected | State::Unconfirmed => 0,
+        State::BothFin | State::Reopening => 1,
+        // Data brings it back.
+        State::Transitory => 2,
+        State::Established | State::InFin | State::OutFin | State::Confirmed => 3,
     }
 }
 

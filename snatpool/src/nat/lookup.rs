@@ -290,23 +290,32 @@ impl SnatPool {
                     let Some(cold) = self.table.cold.get_mut(slot as usize) else {
                         return;
                     };
-                    let noted = match side {
-                        Side::Inside => &mut cold.sequence_in,
-                        Side::Outside => &mut cold.sequence_out,
+                    let (noted, other) = match side {
+                        Side::Inside => (&mut cold.sequence_in, &mut cold.sequence_out),
+                        Side::Outside => (&mut cold.sequence_out, &mut cold.sequence_in),
                     };
+                    // Of a pinned session other segments pass elsewhere.
+                    let judged = self.policy.validate_rst && !hot.kind.pinned();
+                    let plausible = !judged || tcp::plausible(sequence, *noted);
                     let rst = flags.contains(TcpFlags::RST);
-                    if rst && self.policy.validate_rst && !tcp::plausible(sequence, *noted) {
+                    if rst && !plausible {
                         self.counters.implausible_rst();
                         return;
                     }
                     let newer = tcp::beyond(sequence, *noted);
-                    let step = tcp::step(hot.state, side, flags, newer);
-                    let reborn = step.state == State::InInit && hot.state != State::InInit;
-                    if reborn {
-                        (cold.sequence_in, cold.sequence_out) = (0, 0);
-                    } else if flags.contains(TcpFlags::FIN)
-                        || (self.policy.validate_rst && newer && !rst)
+                    let from_outside = hot.kind.is_from_outside();
+                    let step = tcp::step(hot.state, side, flags, newer, from_outside);
+                    let by_opener = from_outside == (side == Side::Outside);
+                    let syn = flags.contains(TcpFlags::SYN);
+                    if syn && tcp::begins(hot.state, step.state, by_opener) {
+                        *noted = if judged { sequence } else { 0 };
+                        *other = 0;
+                    } else if judged && syn && tcp::is_handshake(hot.state) {
+                        *noted = sequence;
+                    } else if plausible
+                        && (flags.contains(TcpFlags::FIN) || (judged && newer && !rst))
                     {
+                        // A blind guess must not move what later segments are judged by.
                         *noted = sequence;
                     }
                     step

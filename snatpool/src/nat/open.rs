@@ -11,6 +11,7 @@ use crate::config::{Evict, Mapping, PoolId};
 use crate::event::Closed;
 use crate::key::peer_port;
 use crate::lifetime::State;
+use crate::looks::Looks;
 use crate::notice::Notice;
 use crate::record::{Hot, Kind, Octets};
 use crate::refused::Refused;
@@ -111,39 +112,56 @@ impl SnatPool {
         let client = self
             .clients
             .find_or_add(&self.keys, self.now, pool, near, owner);
-        let client = client.ok_or(Refused::Sessions)?;
-
-        let peer_port = peer_port(protocol, inside.destination.port);
+        let (client, new) = client.ok_or(Refused::Sessions)?;
         let choice = Choice {
             pool,
             kind,
             client,
             port: inside.source.port,
             peer: Octets::of(peer),
-            peer_port,
+            peer_port: peer_port(protocol, inside.destination.port),
             next_hop,
         };
+        let opened = self.open_flow(&choice, mapping, inside, outbound, signal);
+        if new && opened.is_err() {
+            self.clients.forget_unless_busy(&self.keys, client);
+        }
+        opened
+    }
+
+    /// Opens a session for a flow that has none, of a client that is known.
+    fn open_flow(
+        &mut self,
+        choice: &Choice,
+        mapping: Mapping,
+        inside: &Tuple,
+        outbound: u64,
+        signal: Signal,
+    ) -> Result<SessionId, Refused> {
+        let &Choice { kind, client, .. } = choice;
+        let owner = Octets::of(inside.source.address);
         let binding = match mapping {
             Mapping::PerFlow => None,
             Mapping::EndpointIndependent => {
                 self.bindings
-                    .inside(&self.keys, pool, kind, owner, inside.source.port)
+                    .inside(&self.keys, choice.pool, kind, owner, choice.port)
             }
         };
-        self.check_quota(client, binding.is_none())?;
+        let mut looks = Looks::new(mapping);
+        self.check_quota(client, binding.is_none(), &mut looks)?;
         let outside = match binding.and_then(|slot| self.bindings.get(slot)) {
             Some(&Binding { address, port, .. }) => self
-                .free_to_peer(&choice, address, port)
+                .free_to_peer(choice, address, port)
                 .ok_or(Refused::Ambiguous)?,
-            None => self.choose(&choice, mapping)?,
+            None => self.choose(choice, mapping, &mut looks)?,
         };
         self.make_room()?;
         let mut hot = Hot {
             client: owner,
             target: Octets::of(inside.destination.address),
             peer: choice.peer,
-            client_port: inside.source.port,
-            peer_port,
+            client_port: choice.port,
+            peer_port: choice.peer_port,
             port: outside.port,
             address: outside.address,
             generation: 0,
@@ -154,14 +172,16 @@ impl SnatPool {
             },
             due: Ticks::ZERO,
         };
-        if protocol == Protocol::Tcp && self.syns.answer(self.inbound_tuple(&hot).as_ref()) {
+        if inside.protocol == Protocol::Tcp && self.syns.answer(self.inbound_tuple(&hot).as_ref()) {
             hot.state = State::Established;
         }
         let hashes = Hashes {
             outbound,
             inbound: outside.hash,
         };
-        self.insert(hot, hashes, client, mapping)
+        let id = self.insert(hot, hashes, client, mapping)?;
+        self.note_first(id, Side::Inside, signal);
+        Ok(id)
     }
 
     fn try_accept(
@@ -229,7 +249,8 @@ impl SnatPool {
         {
             return Err(Refused::Ambiguous);
         }
-        self.check_quota(client, false)?;
+        let mut looks = Looks::new(Mapping::EndpointIndependent);
+        self.check_quota(client, false, &mut looks)?;
         self.make_room()?;
         let mut kind = kind;
         kind.set_from_outside();
@@ -250,7 +271,22 @@ impl SnatPool {
             due: Ticks::ZERO,
         };
         let hashes = Hashes { outbound, inbound };
-        self.insert(hot, hashes, client, Mapping::EndpointIndependent)
+        let id = self.insert(hot, hashes, client, Mapping::EndpointIndependent)?;
+        self.note_first(id, Side::Outside, signal);
+        Ok(id)
+    }
+
+    /// Notes the sequence number of the SYN that opened a session, for judging a RST by it.
+    fn note_first(&mut self, id: SessionId, side: Side, signal: Signal) {
+        if self.policy.validate_rst
+            && let Signal::Tcp { sequence, .. } = signal
+            && let Some(cold) = self.table.cold.get_mut(id.slot as usize)
+        {
+            match side {
+                Side::Inside => cold.sequence_in = sequence,
+                Side::Outside => cold.sequence_out = sequence,
+            }
+        }
     }
 
     /// RFC 4787 REQ-9 needs bindings that do not name the peer.
@@ -269,13 +305,15 @@ impl SnatPool {
     }
 
     /// A client at its quota makes room among its own.
-    fn check_quota(&mut self, client: u32, port: bool) -> Result<(), Refused> {
+    fn check_quota(&mut self, client: u32, port: bool, looks: &mut Looks) -> Result<(), Refused> {
         let Some(why) = self.clients.refuses(self.now, client, port) else {
             return Ok(());
         };
         match (why, self.policy.evict) {
             (Refused::QuotaSessions | Refused::QuotaPorts, Evict::Transitory) => {
-                let victim = self.victim_of_client(client).ok_or(why)?;
+                let for_port = why == Refused::QuotaPorts;
+                let victim = self.victim_of_client(client, for_port, looks);
+                let victim = victim.ok_or(why)?;
                 self.end(victim, Closed::EvictedForQuota);
                 self.clients
                     .refuses(self.now, client, port)
@@ -325,6 +363,9 @@ impl SnatPool {
         if let Some(entry) = self.pools.address_mut(hot.address) {
             entry.sessions += 1;
             entry.high_water = entry.high_water.max(entry.sessions);
+            if entry.is_sampled(hashes.inbound as u32) {
+                self.sample_ports(&hot);
+            }
         }
         self.holding += 1;
         self.taken += 1;

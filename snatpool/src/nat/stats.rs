@@ -24,8 +24,9 @@ pub struct Stats {
     pub spilled: u64,
     /// RSTs that were passed on but not believed.
     pub implausible_rsts: u64,
-    /// Ports sought by guessing alone, because every set of free ports was in use: some may have
-    /// been refused with a port free.
+    /// Ports sought by guessing alone, because every set of free ports was in use, or in vain in a
+    /// set that did not know all ports in use yet: some flows may have been refused, or other
+    /// sessions have made room, with a port free.
     pub searches_without_set: u64,
     /// Exhaustions that were not told, because one like it was told a short time ago.
     pub notices_suppressed: u64,

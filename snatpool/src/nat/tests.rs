@@ -10,6 +10,7 @@ use crate::meter::take;
 use crate::{Closed, Event, PoolId, Refused, Signal, TcpFlags, TransportAddress};
 
 mod age;
+mod bounds;
 
 const SNAT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const PODS: PoolId = PoolId(0);

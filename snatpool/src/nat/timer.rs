@@ -105,13 +105,15 @@ impl SnatPool {
     /// Puts a live session into `state`.
     pub(super) fn shift(&mut self, slot: u32, state: State, refresh: bool) {
         if let Some(hot) = self.table.hot.get_mut(slot as usize) {
-            let seen = if refresh {
-                self.seen
-            } else {
-                hot.due.minus(self.lifetimes.of(hot))
-            };
+            let before = self.lifetimes.of(hot);
             hot.state = state;
-            hot.due = seen.plus(self.lifetimes.of(hot));
+            let lifetime = self.lifetimes.of(hot);
+            hot.due = if refresh {
+                self.seen.plus(lifetime)
+            } else {
+                // An imported session may have been refreshed before this clock began to run.
+                hot.due.plus(lifetime).minus(before)
+            };
         }
         self.rearm(slot);
     }

@@ -1,6 +1,7 @@
 //! The table against a naive model of it, through the public interface: random histories of up to
 //! 200 steps.
 
+mod beside;
 mod history;
 mod reference;
 
@@ -13,9 +14,9 @@ use history::{Choice, Segment, Step, step};
 use proptest::prelude::*;
 use reference::{Flow, Model};
 use snatpool::{
-    Closed, Config, Event, Evict, ExportCursor, Filter, FragmentKey, FragmentVerdict, Lookup,
-    Mapping, Piece, PoolConfig, PoolId, Protocol, Refused, SessionId, Side, Signal, SnatPool,
-    State, TcpFlags, Ticket, TransportAddress, Tuple,
+    Closed, Config, Event, Evict, ExportCursor, Filter, Lookup, Mapping, PoolConfig, PoolId,
+    Protocol, Refused, SessionId, Side, Signal, SnatPool, State, TcpFlags, Ticket,
+    TransportAddress, Tuple,
 };
 
 const BOUND: usize = 14;
@@ -151,6 +152,7 @@ impl Run {
             .any(|address| !self.model.draining.contains(address));
         let full = self.model.flows.len() >= BOUND;
         let guessed = self.nat.stats().searches_without_set;
+        let ended = self.nat.closed(Closed::EvictedForPort);
         let bound = self
             .nat
             .bind(self.at(), PoolId(0), &inside, peer, None, signal);
@@ -159,6 +161,10 @@ impl Run {
             return;
         }
         let evicted = self.events_of_open();
+        // Said in the statistics: it was sought by guessing.
+        let guessed = self.nat.stats().searches_without_set > guessed;
+        let none_free = guessed || allowed.iter().any(Vec::is_empty);
+        assert!(none_free || self.nat.closed(Closed::EvictedForPort) == ended);
         match bound {
             Ok(id) => {
                 let session = self.nat.session(id).unwrap();
@@ -174,11 +180,7 @@ impl Run {
             Err(Refused::Sessions) => assert!(full && !evicted),
             Err(Refused::NoAddress(_)) => assert!(!family_left),
             Err(Refused::Ambiguous) => assert_eq!(self.model.mapping, Mapping::EndpointIndependent),
-            Err(Refused::PortsExhausted) => {
-                // Said in the statistics: it was sought by guessing.
-                let guessed = self.nat.stats().searches_without_set > guessed;
-                assert!(guessed || allowed.iter().any(Vec::is_empty), "{allowed:?}");
-            }
+            Err(Refused::PortsExhausted) => assert!(none_free, "{allowed:?}"),
             Err(why) => panic!("{why:?}"),
         }
         self.model.clients_seen.push(inside.source.address);
@@ -265,63 +267,6 @@ impl Run {
             }
             Err(why) => panic!("{why:?}"),
         }
-    }
-
-    /// RFC 5508 REQ-3 to REQ-6: found by what it quotes, and nothing changes.
-    fn error(&mut self, index: usize, side: Side) {
-        let Some((index, id)) = self.live(index) else {
-            return;
-        };
-        let flow = &self.model.flows[index];
-        let quoted = match side {
-            Side::Outside => flow.outside,
-            Side::Inside => flow.inside.reversed(),
-        };
-        let before = self.nat.session(id);
-        assert_eq!(self.nat.quoted(side, &quoted), Some(id));
-        assert_eq!(self.nat.session(id), before);
-    }
-
-    fn fragment(&mut self, index: usize, early: bool, orphan: bool) {
-        let Some((index, id)) = self.live(index) else {
-            return;
-        };
-        self.count += 1;
-        let inside = self.model.flows[index].inside;
-        let key = FragmentKey {
-            side: Side::Inside,
-            source: inside.source.address,
-            destination: inside.destination.address,
-            protocol: 17,
-            identification: self.count,
-        };
-        let first = Piece {
-            offset: 0,
-            length: 1280,
-            more: true,
-        };
-        let last = Piece {
-            offset: 1280,
-            length: 100,
-            more: false,
-        };
-        let now = self.at();
-        let passes = FragmentVerdict::Session(id);
-        if !early {
-            assert_eq!(self.nat.first_fragment(now, &key, first, id), passes);
-            assert_eq!(self.nat.later_fragment(now, &key, last), passes);
-            return;
-        }
-        let FragmentVerdict::Hold(ticket) = self.nat.later_fragment(now, &key, last) else {
-            panic!("not held");
-        };
-        if orphan {
-            self.tickets.push((ticket, self.now + 2));
-            return;
-        }
-        assert_eq!(self.nat.first_fragment(now, &key, first, id), passes);
-        self.events(None);
-        assert_eq!(self.released.pop(), Some((ticket, id)));
     }
 
     fn unpin(&mut self, index: usize) {

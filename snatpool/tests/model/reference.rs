@@ -62,7 +62,8 @@ impl Model {
             (Transitory, Some(Rst), _) => (Transitory, false),
             (Transitory, _, _) => (Established, true),
             // The sequence number of a SYN is always a new one here.
-            (BothFin, Some(Syn), true) => (InInit, true),
+            (BothFin | Reopening, Some(Syn), true) => (InInit, true),
+            (BothFin | Reopening, Some(Syn), false) if flow.from_outside => (Reopening, false),
             (state, _, _) => (state, false),
         };
         let kept = flow.due - lifetime(flow);

@@ -131,6 +131,26 @@ fn all_blocks_taken_is_exhaustion_and_an_idle_client_gives_way() {
     assert_eq!((closed(&told).len(), opened(&told).len()), (1, 1));
 }
 
+/// Who was refused has no session, and stands before no client that is idle.
+#[test]
+fn an_idle_client_gives_way_though_many_were_refused_before() {
+    let mut nat = cut(32, 1, |_| {});
+    let (one, _) = open(&mut nat, at(0), &flow(1, 3000));
+    let (two, _) = open(&mut nat, at(0), &flow(2, 3000));
+    for client in 10..40 {
+        assert_eq!(
+            try_open(&mut nat, at(1), &flow(client, 3000)),
+            Err(Refused::PortsExhausted)
+        );
+    }
+    nat.close(at(2), one);
+    nat.close(at(2), two);
+    pass(&mut nat, at(3));
+    for client in 50..52 {
+        try_open(&mut nat, at(3), &flow(client, 3000)).unwrap();
+    }
+}
+
 /// Identifiers of queries come from the blocks too, and endpoint-independent bindings.
 #[test]
 fn icmp_and_independent_bindings_stay_in_the_block() {

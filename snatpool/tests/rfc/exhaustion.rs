@@ -64,6 +64,92 @@ fn rfc6888_req13_every_port_of_an_address_is_used_and_the_next_is_refused_with_o
     assert_eq!(outside.source, freed.outside.source);
 }
 
+/// bindings 6.8, bindings 6.10: most ports were never sought, because their clients kept their own.
+#[test]
+fn rfc6888_req13_every_port_is_used_though_most_are_clients_own() {
+    for evict in [Evict::Never, Evict::Transitory] {
+        for confirmed in [false, true] {
+            let mut nat = nat(&["192.0.2.1"], |config| {
+                config.sessions = 70_000;
+                config.evict = evict;
+            });
+            let flow =
+                |client: &str, port: u16| udp(&format!("{client}:{port}"), "203.0.113.1:443");
+            for port in 1024..=64_999 {
+                if confirmed {
+                    open_both(&mut nat, at(0), &flow("10.0.0.1", port));
+                } else {
+                    open(&mut nat, at(0), &flow("10.0.0.1", port));
+                }
+            }
+            // So many are left.
+            for port in 0..536 {
+                open(&mut nat, at(0), &flow("10.0.0.2", 1024 + port));
+            }
+            assert_eq!(nat.closed(Closed::EvictedForPort), 0);
+        }
+    }
+}
+
+/// The same for every size of range, and ports that come back meanwhile.
+#[test]
+fn rfc6888_req13_every_port_of_a_range_of_any_size_is_used() {
+    for count in [1, 2, 7, 16, 40, 64, 100, 255, 256, 1000, 3000] {
+        let mut nat = nat(&["192.0.2.1"], |config| {
+            config.sessions = 70_000;
+            config.pools[0].ports = 2000..=1999 + count;
+        });
+        let flow = |client: &str, port: u16| udp(&format!("{client}:{port}"), "203.0.113.1:443");
+        let own = count - count / 10;
+        let mut kept = Vec::new();
+        for port in 2000..2000 + own {
+            kept.push(open(&mut nat, at(0), &flow("10.0.0.1", port)).0);
+        }
+        for id in kept.iter().step_by(5) {
+            nat.close(at(1), *id);
+            events(&mut nat);
+        }
+        let left = count - own + own.div_ceil(5);
+        for port in 0..left {
+            open(&mut nat, at(1), &flow("10.0.0.2", 2000 + port));
+        }
+        let evicted = nat.closed(Closed::EvictedForPort);
+        assert_eq!(
+            (nat.stats().live, evicted),
+            (u64::from(count), 0),
+            "{count}"
+        );
+    }
+}
+
+/// bindings 1.35
+#[test]
+fn rfc6888_req8_no_session_ends_for_a_port_that_must_rest() {
+    for rests in [true, false] {
+        let mut nat = nat(&["192.0.2.1"], |config| {
+            config.pools[0].mapping = Mapping::EndpointIndependent;
+            config.pools[0].filter = if rests {
+                Filter::Endpoint
+            } else {
+                Filter::Address
+            };
+            config.pools[0].ports = 2000..=2003;
+        });
+        for port in 2000..2004 {
+            let flow = udp(&format!("10.0.0.1:{port}"), "203.0.113.1:443");
+            open(&mut nat, at(0), &flow);
+        }
+        for port in 3000..3004 {
+            let flow = udp(&format!("10.0.0.2:{port}"), "203.0.113.1:443");
+            let bound = try_open(&mut nat, at(1), &flow);
+            assert_eq!(bound.err(), rests.then_some(Refused::PortsExhausted));
+            events(&mut nat);
+        }
+        let evicted = nat.closed(Closed::EvictedForPort);
+        assert_eq!((evicted, nat.stats().live), (if rests { 0 } else { 4 }, 4));
+    }
+}
+
 /// bindings 1.35, bindings 6.1
 #[test]
 fn rfc5382_5_unconfirmed_sessions_make_room_the_soonest_first() {

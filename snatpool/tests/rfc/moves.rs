@@ -8,8 +8,11 @@ use snatpool::{
 use crate::*;
 
 fn exported(nat: &SnatPool, now: Duration) -> Vec<u8> {
+    exported_from(nat, now, ExportCursor::default())
+}
+
+fn exported_from(nat: &SnatPool, now: Duration, mut cursor: ExportCursor) -> Vec<u8> {
     let mut bytes = vec![0; 1 << 20];
-    let mut cursor = ExportCursor::default();
     let len = nat.export(now, &mut cursor, &mut bytes);
     assert!(cursor.is_done());
     bytes.truncate(len);
@@ -114,6 +117,97 @@ fn an_import_is_idempotent_and_follows_a_change_log() {
     let reply = new.inbound(at(16), &outside.reversed(), Signal::None);
     assert!(matches!(reply, Lookup::Session(_)));
     assert_eq!(new.stats().live, 6);
+}
+
+/// bindings 8.6: what packets did while sessions were written comes in a second pass, and it alone.
+#[test]
+fn a_connection_that_completes_during_an_export_lives_on() {
+    let mut old = populated();
+    let flow = tcp("10.0.0.1:5000", "203.0.113.1:443");
+    let (id, outside) = open(&mut old, at(20), &flow);
+    let idle = udp("10.0.0.1:2000", "203.0.113.1:443");
+    let mut new = nat(&["192.0.2.1", "2001:db8::1"], |_| {});
+    new.import(at(20), &exported(&old, at(20))).unwrap();
+    // No event tells of this.
+    old.inbound(at(21), &outside.reversed(), segment(SYN.union(ACK), 1));
+    old.outbound(at(21), &flow, segment(ACK, 2));
+    old.outbound(at(200), &idle, Signal::None);
+    assert_eq!(events(&mut old), []);
+    assert_eq!(state(&old, id), Some(State::Established));
+    let rest = exported_from(&old, at(200), ExportCursor::since(at(21)));
+    let imported = new.import(at(200), &rest).unwrap();
+    assert_eq!((imported.added, imported.known), (0, 2));
+    // A record that came before says nothing more.
+    new.import(at(200), &rest).unwrap();
+    for second in (201..2000).step_by(200) {
+        pass(&mut new, at(second));
+        let found = new.outbound(at(second), &flow, segment(ACK, 9));
+        assert!(matches!(found, Lookup::Session(_)), "lost at {second} s");
+        let found = new.outbound(at(second), &idle, Signal::None);
+        assert!(matches!(found, Lookup::Session(_)), "lost at {second} s");
+    }
+}
+
+/// bindings 8.6: an older record takes nothing back, and a connection that was opened anew waits for
+/// its answer.
+#[test]
+fn records_of_one_connection_come_in_any_order() {
+    let mut old = plain();
+    let flow = tcp("10.0.0.1:5000", "203.0.113.1:443");
+    let (_, outside) = open(&mut old, at(0), &flow);
+    let back = outside.reversed();
+    let opening = exported(&old, at(0));
+    old.inbound(at(0), &back, segment(SYN.union(ACK), 1));
+    let established = exported(&old, at(0));
+    old.inbound(at(0), &back, segment(RST, 2));
+    let reset = exported(&old, at(0));
+    old.inbound(at(0), &back, segment(ACK, 2));
+    old.inbound(at(0), &back, segment(FIN.union(ACK), 2));
+    old.outbound(at(0), &flow, segment(FIN.union(ACK), 2));
+    let closed = exported(&old, at(0));
+    for (records, wanted) in [
+        ([&opening, &established], State::Established),
+        ([&established, &opening], State::Established),
+        ([&opening, &reset], State::Transitory),
+        ([&reset, &established], State::Established),
+        ([&established, &closed], State::Established),
+        ([&closed, &opening], State::Reopening),
+    ] {
+        let mut new = plain();
+        for bytes in records {
+            new.import(at(0), bytes).unwrap();
+        }
+        let states: Vec<State> = new.sessions().map(|session| session.state).collect();
+        assert_eq!(states, [wanted]);
+        let lifetime = if wanted == State::Established {
+            7440
+        } else {
+            240
+        };
+        pass(&mut new, at(lifetime - 1));
+        assert_eq!(new.stats().live, 1, "{wanted:?}");
+        pass(&mut new, at(lifetime + 1));
+        assert_eq!(new.stats().live, 0, "{wanted:?}");
+    }
+}
+
+/// A session that is over, though no timer has fired yet, is in no record's way.
+#[test]
+fn a_record_replaces_the_session_that_it_outlived() {
+    let mut old = plain();
+    let flow = udp("10.0.0.1:5000", "203.0.113.1:443");
+    open(&mut old, at(0), &flow);
+    let bytes = exported(&old, at(0));
+    for source in ["10.0.0.1:5000", "10.0.0.9:5000"] {
+        let mut new = plain();
+        open(&mut new, at(0), &udp(source, "203.0.113.1:443"));
+        let imported = new.import(at(400), &bytes).unwrap();
+        assert_eq!((imported.added, imported.known), (1, 0));
+        assert!(matches!(
+            new.outbound(at(500), &flow, Signal::None),
+            Lookup::Session(_)
+        ));
+    }
 }
 
 /// bindings 8.5: what does not fit this configuration is counted, and the others live.
@@ -264,6 +358,40 @@ proptest! {
         prop_assert_eq!(outside.len() as u64, imported.added);
         pass(&mut new, at(8000));
         prop_assert_eq!(new.stats().live, 0);
+    }
+}
+
+/// bindings 1.60: as much as a session had left is all that a packet leaves it that must refresh
+/// nothing, though that is less than its timer.
+#[test]
+fn rfc4787_req6a_an_imported_session_is_not_refreshed_where_no_packet_from_outside_may() {
+    let quiet = |config: &mut Config| config.inbound_refresh = false;
+    let mut old = nat(&["192.0.2.1"], quiet);
+    let flow = udp("10.0.0.1:5000", "203.0.113.1:443");
+    let (_, outside) = open(&mut old, at(1000), &flow);
+    let bytes = exported(&old, at(1290));
+    let mut new = nat(&["192.0.2.1"], quiet);
+    new.import(at(0), &bytes).unwrap();
+    let Lookup::Session(id) = new.inbound(at(1), &outside.reversed(), Signal::None) else {
+        panic!("no session");
+    };
+    assert_eq!(new.session(id).unwrap().expires_at, at(10));
+    assert_eq!(state(&new, id), Some(State::Confirmed));
+}
+
+/// A packet that another path carried in time counts, though word of it comes late; one that came
+/// too late does not.
+#[test]
+fn rfc4787_req6_word_of_a_packet_in_time_may_come_after_the_deadline() {
+    for (seen_at, lives) in [(299, true), (300, false)] {
+        let mut nat = plain();
+        let (id, _) = open_both(&mut nat, at(0), &udp("10.0.0.1:5000", "203.0.113.1:443"));
+        assert!(nat.pin(id));
+        assert_eq!(nat.refresh(at(301), id, at(seen_at)), lives);
+        pass(&mut nat, at(598));
+        assert_eq!(nat.session(id).is_some(), lives);
+        pass(&mut nat, at(600));
+        assert!(nat.session(id).is_none());
     }
 }
 

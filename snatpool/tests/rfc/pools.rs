@@ -150,6 +150,41 @@ fn an_address_in_the_subnet_of_the_next_hop_is_preferred() {
     }
 }
 
+/// The same where the subnet's addresses are few, and last, of many.
+#[test]
+fn an_address_in_the_subnet_of_the_next_hop_is_found_among_many() {
+    let addresses: Vec<String> = (1..=200)
+        .map(|last| format!("192.0.2.{last}"))
+        .chain((1..=3).map(|last| format!("198.51.100.{last}")))
+        .collect();
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let mut nat = nat(&addresses, |config| {
+        config.pools[0].subnets = vec![
+            "192.0.2.0/24".parse().unwrap(),
+            "198.51.100.0/24".parse().unwrap(),
+        ];
+    });
+    let used = |nat: &mut SnatPool, client: u8| {
+        let flow = udp(&format!("10.0.0.{client}:2000"), "203.0.113.1:443");
+        let peer = flow.destination.address;
+        let hop = Some(address("198.51.100.254"));
+        let id = nat.bind(at(0), PODS, &flow, peer, hop, Signal::None);
+        nat.session(id.unwrap()).unwrap().outside.source.address
+    };
+    let three: BTreeSet<_> = (1..=3).map(|client| used(&mut nat, client)).collect();
+    let near = ["198.51.100.1", "198.51.100.2", "198.51.100.3"];
+    assert_eq!(three, near.map(address).into());
+    nat.drain(address("198.51.100.1"));
+    nat.drain(address("198.51.100.3"));
+    assert_eq!(used(&mut nat, 4), address("198.51.100.2"));
+    nat.undrain(address("198.51.100.3"));
+    assert_eq!(used(&mut nat, 5), address("198.51.100.3"));
+    // One of another subnet is better than none.
+    nat.drain(address("198.51.100.2"));
+    nat.drain(address("198.51.100.3"));
+    assert!(addresses[..200].contains(&used(&mut nat, 6).to_string().as_str()));
+}
+
 /// bindings 1.41, bindings 6.4, scenario `paired_full`
 #[test]
 fn rfc7857_4_a_full_address_refuses_and_another_is_taken_only_by_choice() {
@@ -195,6 +230,30 @@ fn a_drained_address_takes_no_new_flow_and_keeps_the_old_ones() {
     assert!(told.contains(&Event::Drained { address: old }));
     assert!(nat.undrain(old));
     assert!(!nat.drain(address("192.0.2.99")));
+}
+
+/// However many are being drained, the others are found, and take turns.
+#[test]
+fn drained_addresses_hide_no_others() {
+    let addresses: Vec<String> = (0..70).map(|last| format!("192.0.2.{last}")).collect();
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let mut nat = nat(&addresses, |_| {});
+    for text in &addresses[..64] {
+        assert!(nat.drain(address(text)));
+    }
+    let used = |nat: &mut SnatPool, clients: core::ops::Range<u8>| {
+        let flow = |client| udp(&format!("10.0.0.{client}:5000"), "203.0.113.1:443");
+        let used = clients.map(|client| open(nat, at(0), &flow(client)).1.source.address);
+        used.collect::<BTreeSet<_>>()
+    };
+    let left = addresses[64..].iter().map(|text| address(text));
+    assert_eq!(used(&mut nat, 0..6), left.collect());
+    // Back in use, they are those with the fewest sessions.
+    for text in &addresses[..3] {
+        assert!(nat.undrain(address(text)));
+    }
+    let back = addresses[..3].iter().map(|text| address(text));
+    assert_eq!(used(&mut nat, 6..9), back.collect());
 }
 
 #[test]

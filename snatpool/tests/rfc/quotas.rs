@@ -70,6 +70,36 @@ fn a_client_at_its_quota_makes_room_among_its_own_alone() {
     );
 }
 
+/// bindings 6.2: a session that shares its port leaves its client with as many.
+#[test]
+fn rfc6888_req4_no_session_ends_for_a_limit_of_ports_that_it_does_not_ease() {
+    let mut nat = nat(&["192.0.2.1"], |config| {
+        config.pools[0].mapping = Mapping::EndpointIndependent;
+        config.per_client.ports = Some(2);
+    });
+    for peer in 1..=5 {
+        open(
+            &mut nat,
+            at(0),
+            &udp("10.0.0.1:5000", &format!("203.0.113.{peer}:443")),
+        );
+    }
+    let (alone, _) = open(&mut nat, at(1), &flow(1, 5001));
+    let (next, _) = open(&mut nat, at(2), &flow(1, 5002));
+    assert!(nat.session(alone).is_none());
+    // Confirmed, it goes no more.
+    let back = nat.session(next).unwrap().outside.reversed();
+    nat.inbound(at(2), &back, Signal::None);
+    assert_eq!(
+        try_open(&mut nat, at(3), &flow(1, 5003)),
+        Err(Refused::QuotaPorts)
+    );
+    assert_eq!(
+        (nat.closed(Closed::EvictedForQuota), nat.stats().live),
+        (1, 6)
+    );
+}
+
 /// A limit is told once in a while, and names the client.
 #[test]
 fn rfc6888_req11c_a_limit_is_told_and_the_telling_is_limited() {

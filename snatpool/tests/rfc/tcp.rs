@@ -223,6 +223,29 @@ fn rfc6191_2_a_newer_syn_reopens_and_an_older_one_only_passes() {
     }
 }
 
+/// bindings 3.4: a peer that opened the connection opens it anew from the same port.
+#[test]
+fn rfc6191_2_a_peer_reopens_its_connection() {
+    let mut nat = independent(Filter::Endpoint);
+    open(&mut nat, at(0), &tcp(FLOW.0, FLOW.1));
+    let outside = tcp("203.0.113.2:7000", "192.0.2.1:5000");
+    let peer = outside.source.address;
+    let id = nat.accept(at(0), &outside, peer, segment(SYN, 1)).unwrap();
+    let inside = nat.session(id).unwrap().inside;
+    send(&mut nat, 0, &inside, SYN.union(ACK), 1);
+    assert_eq!(state(&nat, id), Some(State::Established));
+    send(&mut nat, 1, &inside, FIN.union(ACK), 100);
+    send(&mut nat, 1, &outside, FIN.union(ACK), 100);
+    let due = nat.session(id).unwrap().expires_at;
+    send(&mut nat, 10, &outside, SYN, 1_000_000);
+    // Without an answer the port is kept no longer.
+    assert_eq!(nat.session(id).unwrap().expires_at, due);
+    send(&mut nat, 10, &inside, SYN.union(ACK), 1_000_000);
+    send(&mut nat, 10, &outside, ACK, 1_000_001);
+    pass(&mut nat, at(7449));
+    assert_eq!(state(&nat, id), Some(State::Established));
+}
+
 /// bindings 3.5
 #[test]
 fn rfc5961_4_a_syn_in_an_established_session_passes_and_changes_nothing() {
@@ -259,6 +282,77 @@ fn rfc7857_2_2_a_forged_rst_passes_but_moves_nothing() {
     assert_eq!(nat.stats().implausible_rsts, 1);
     send(&mut nat, 3, &back, RST, 1_000_100);
     assert_eq!(state(&nat, id), Some(State::Transitory));
+}
+
+fn validating() -> SnatPool {
+    nat(&["192.0.2.1"], |config| config.validate_rst = true)
+}
+
+/// bindings 3.8: who knows addresses and ports alone cannot have a RST believed, nor keep the
+/// peer's own from being.
+#[test]
+fn rfc5961_3_a_blind_segment_moves_nothing_that_a_rst_is_judged_by() {
+    for flags in [ACK, FIN.union(ACK), SYN] {
+        let mut nat = validating();
+        let (id, _, back) = established(&mut nat);
+        send(&mut nat, 1, &back, ACK, 1000);
+        send(&mut nat, 2, &back, flags, 1 << 30);
+        send(&mut nat, 2, &back, RST, 1 << 30);
+        assert_ne!(state(&nat, id), Some(State::Transitory));
+        send(&mut nat, 3, &back, ACK, 2000);
+        send(&mut nat, 4, &back, RST, 2100);
+        assert_eq!(state(&nat, id), Some(State::Transitory));
+    }
+}
+
+/// bindings 3.8: a connection on the ports of an old one begins with numbers of its own.
+#[test]
+fn rfc6191_2_a_rst_is_judged_by_its_own_connection() {
+    // Behind the old numbers, and beyond them.
+    for first in [1_000_000_000, 3_000_000_000] {
+        let mut nat = validating();
+        let (id, inside, back) = established(&mut nat);
+        send(&mut nat, 1, &inside, FIN.union(ACK), 2_000_000);
+        send(&mut nat, 1, &inside, ACK, 1_000_000);
+        send(&mut nat, 1, &inside, FIN.union(ACK), 2_000_000);
+        send(&mut nat, 1, &back, FIN.union(ACK), 9);
+        assert_eq!(state(&nat, id), Some(State::BothFin));
+        send(&mut nat, 2, &inside, SYN, first);
+        send(&mut nat, 2, &back, SYN.union(ACK), first);
+        send(&mut nat, 2, &inside, ACK, first + 1);
+        assert_eq!(state(&nat, id), Some(State::Established));
+        for old in [2_000_000, 9] {
+            send(&mut nat, 3, &inside, RST, old);
+            send(&mut nat, 3, &back, RST, old);
+        }
+        assert_eq!(state(&nat, id), Some(State::Established));
+        send(&mut nat, 3, &back, RST, first + 1);
+        assert_eq!(state(&nat, id), Some(State::Transitory));
+        // Opened anew after the RST, with numbers that are lower again.
+        send(&mut nat, 4, &inside, SYN, 70_000);
+        send(&mut nat, 4, &back, SYN.union(ACK), 70_000);
+        send(&mut nat, 5, &inside, RST, first + 1);
+        assert_eq!(state(&nat, id), Some(State::Established));
+        send(&mut nat, 5, &inside, RST, 70_001);
+        assert_eq!(state(&nat, id), Some(State::Transitory));
+    }
+}
+
+/// bindings 3.8: while segments pass elsewhere nothing is known, and any RST is believed.
+#[test]
+fn rfc7857_2_2_what_was_noted_before_a_pin_is_forgotten() {
+    for unpinned in [false, true] {
+        let mut nat = validating();
+        let (id, inside, back) = established(&mut nat);
+        send(&mut nat, 1, &back, ACK, 1000);
+        assert!(nat.pin(id));
+        send(&mut nat, 2, &inside, ACK, 3_000_000_000);
+        if unpinned {
+            nat.unpin(at(3), id);
+        }
+        send(&mut nat, 4, &back, RST, 2_000_000_000);
+        assert_eq!(state(&nat, id), Some(State::Transitory));
+    }
 }
 
 /// bindings 3.9

@@ -41,6 +41,23 @@ fn rfc4787_req5a_only_a_well_known_destination_port_shortens_the_timer() {
     assert!(nat.session(asking).is_some() && nat.session(web).is_some());
 }
 
+/// bindings 1.6: one wheel is for the timers of all protocols.
+#[test]
+fn rfc4787_req5_a_long_timer_of_tcp_keeps_no_udp_mapping() {
+    let mut nat = nat(&["192.0.2.1"], |config| {
+        let day = Duration::from_secs(86_400);
+        config.timeouts = config.timeouts.with(Timer::TcpEstablished, day).unwrap();
+    });
+    let (long, _) = open_both(&mut nat, at(0), &tcp("10.0.0.1:1", "203.0.113.1:443"));
+    let (id, _) = open_both(&mut nat, at(1), &udp("10.0.0.1:5000", "203.0.113.1:443"));
+    pass(&mut nat, at(302));
+    assert!(nat.session(id).is_none() && nat.session(long).is_some());
+    pass(&mut nat, at(86_399));
+    assert!(nat.session(long).is_some());
+    pass(&mut nat, at(86_402));
+    assert!(nat.session(long).is_none());
+}
+
 /// bindings 1.7
 #[test]
 fn rfc4787_req6a_inbound_refresh_is_a_choice() {

@@ -112,7 +112,7 @@ fn rfc6146_section_3_5_2_2_transition_table() {
     ];
     for (state, wanted) in rows {
         for ((side, flags), (next, refresh)) in columns.into_iter().zip(wanted) {
-            let found = step(state, side, flags, false);
+            let found = step(state, side, flags, false, false);
             assert_eq!(
                 found,
                 Step {
@@ -132,14 +132,17 @@ fn rfc6191_section_2_newer_syn_reopens_both_fin() {
         state: State::InInit,
         refresh: true,
     };
-    assert_eq!(step(State::BothFin, Side::Inside, SYN, true), wanted);
-    assert_eq!(step(State::Reopening, Side::Inside, SYN, true), wanted);
+    assert_eq!(step(State::BothFin, Side::Inside, SYN, true, false), wanted);
+    assert_eq!(
+        step(State::Reopening, Side::Inside, SYN, true, false),
+        wanted
+    );
 }
 
 /// An old-looking SYN that the peer answers was new; one that it does not answer changes nothing.
 #[test]
 fn both_fin_reopens_only_by_the_peers_answer() {
-    let waiting = step(State::BothFin, Side::Inside, SYN, false);
+    let waiting = step(State::BothFin, Side::Inside, SYN, false, false);
     assert_eq!(
         waiting,
         Step {
@@ -147,7 +150,13 @@ fn both_fin_reopens_only_by_the_peers_answer() {
             refresh: false
         }
     );
-    let answered = step(State::Reopening, Side::Outside, SYN.union(ACK), false);
+    let answered = step(
+        State::Reopening,
+        Side::Outside,
+        SYN.union(ACK),
+        false,
+        false,
+    );
     assert_eq!(
         answered,
         Step {
@@ -155,7 +164,13 @@ fn both_fin_reopens_only_by_the_peers_answer() {
             refresh: true
         }
     );
-    let late = step(State::Reopening, Side::Outside, FIN.union(ACK), false);
+    let late = step(
+        State::Reopening,
+        Side::Outside,
+        FIN.union(ACK),
+        false,
+        false,
+    );
     assert_eq!(
         late,
         Step {
@@ -163,6 +178,25 @@ fn both_fin_reopens_only_by_the_peers_answer() {
             refresh: false
         }
     );
+}
+
+/// What a peer opened it may open anew, if the client answers; the client needs no newer number.
+#[test]
+fn rfc6146_section_3_5_2_2_a_peer_reopens_what_it_opened() {
+    let of_peer = |state, side, flags| step(state, side, flags, false, true);
+    let (reopening, syn_ack) = (State::Reopening, SYN.union(ACK));
+    for state in [State::BothFin, State::Reopening] {
+        assert_eq!(of_peer(state, Side::Outside, SYN), keep(reopening));
+        assert_eq!(of_peer(state, Side::Outside, syn_ack), keep(state));
+        assert_eq!(of_peer(state, Side::Inside, SYN), refresh(State::InInit));
+    }
+    let unasked = of_peer(State::BothFin, Side::Inside, syn_ack);
+    assert_eq!(unasked, keep(State::BothFin));
+    let answer = of_peer(reopening, Side::Inside, syn_ack);
+    assert_eq!(answer, refresh(State::Established));
+    // A session that the client opened is not the peer's to open.
+    let foreign = step(State::BothFin, Side::Outside, SYN, true, false);
+    assert_eq!(foreign, keep(State::BothFin));
 }
 
 #[test]
