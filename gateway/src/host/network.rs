@@ -5,6 +5,8 @@
 //! outside one. The devices vanish with the process, and their routes with them; the rest is taken
 //! down, or, after a life that ended without a chance to, taken down at the next start.
 
+mod devices;
+
 use alloc::collections::BTreeMap;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::io;
@@ -12,8 +14,6 @@ use std::io;
 use egress_config::{Plan, Snat, VlanPlan};
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
-use rtnetlink::packet_route::address::AddressAttribute;
-use rtnetlink::packet_route::link::LinkAttribute;
 use rtnetlink::packet_route::neighbour::{NeighbourFlags, NeighbourMessage};
 use rtnetlink::packet_route::route::{RouteMessage, RouteScope};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
@@ -21,6 +21,7 @@ use rtnetlink::{Handle, IpVersion, LinkUnspec, LinkVlan, RouteMessageBuilder};
 use tokio::runtime::Runtime;
 
 use super::sysctl::Settings;
+use devices::{Device, tagged};
 
 /// Number of the table of replica 0.
 const TABLE: u32 = 46_000;
@@ -60,14 +61,6 @@ pub(crate) struct Network {
     /// Devices of tagged VLANs that we made.
     links: Vec<u32>,
     settings: Settings,
-}
-
-/// A device of the host.
-#[derive(Debug, Clone)]
-struct Device {
-    index: u32,
-    name: String,
-    addresses: Vec<IpAddr>,
 }
 
 /// Names of the gateway's own devices.
@@ -331,77 +324,6 @@ impl Network {
         Ok(())
     }
 
-    /// The device of a VLAN: as the operator said, else by its addresses.
-    fn device_of(
-        &self,
-        vlan: &VlanPlan,
-        devices: &[Device],
-        chosen: &BTreeMap<String, String>,
-    ) -> Result<Device, NetworkError> {
-        if let Some(name) = chosen.get(&vlan.interface) {
-            let name = match vlan.tag {
-                Some(tag) => tagged(name, tag),
-                None => name.clone(),
-            };
-            let device = devices.iter().find(|device| device.name == name);
-            return device.cloned().ok_or_else(|| NetworkError::UnknownDevice {
-                interface: vlan.interface.clone(),
-                device: name,
-            });
-        }
-        let is_on = |device: &&Device| {
-            let mut addresses = device.addresses.iter();
-            addresses.any(|address| vlan.networks.iter().any(|net| net.contains(address)))
-        };
-        let device = devices.iter().find(is_on);
-        device.cloned().ok_or_else(|| {
-            let networks: Vec<String> = vlan.networks.iter().map(IpNet::to_string).collect();
-            NetworkError::NoDevice {
-                vlan: vlan.name.clone(),
-                networks: networks.join(" or "),
-                interface: vlan.interface.clone(),
-            }
-        })
-    }
-
-    fn devices(&self) -> Result<Vec<Device>, NetworkError> {
-        let handle = self.handle.clone();
-        let result: Result<Vec<Device>, rtnetlink::Error> = self.runtime.block_on(async move {
-            let mut devices = Vec::new();
-            let mut links = handle.link().get().execute();
-            while let Some(link) = links.try_next().await? {
-                let name = link
-                    .attributes
-                    .into_iter()
-                    .find_map(|attribute| match attribute {
-                        LinkAttribute::IfName(name) => Some(name),
-                        _ => None,
-                    });
-                devices.push(Device {
-                    index: link.header.index,
-                    name: name.unwrap_or_default(),
-                    addresses: Vec::new(),
-                });
-            }
-            let mut addresses = handle.address().get().execute();
-            while let Some(address) = addresses.try_next().await? {
-                let index = address.header.index;
-                let found = address
-                    .attributes
-                    .into_iter()
-                    .find_map(|attribute| match attribute {
-                        AddressAttribute::Address(found) => Some(found),
-                        _ => None,
-                    });
-                if let Some(device) = devices.iter_mut().find(|device| device.index == index) {
-                    device.addresses.extend(found);
-                }
-            }
-            Ok(devices)
-        });
-        result.map_err(netlink("devices"))
-    }
-
     fn up(&self, device: &Device, mtu: u16) -> Result<(), NetworkError> {
         let link = LinkUnspec::new_with_index(device.index)
             .mtu(mtu.into())
@@ -562,10 +484,6 @@ impl Network {
         failed.extend(settings.map(|(name, error)| format!("{name}: {error}")));
         failed
     }
-}
-
-fn tagged(trunk: &str, tag: u16) -> String {
-    format!("{trunk}.{tag}")
 }
 
 /// What is there no more need not be removed.
