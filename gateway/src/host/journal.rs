@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use dns46::{OperationId, StoreAction, StoreOperation, StoreReply};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 use rustix::event::EventfdFlags;
 
 /// IPv4 address to IPv6 host.
@@ -103,7 +103,7 @@ fn load(database: &Database) -> Result<Vec<(Ipv4Addr, Ipv6Addr)>, redb::Error> {
     write.commit()?;
     let read = database.begin_read()?;
     let table = read.open_table(HOSTS)?;
-    let mut held = Vec::new();
+    let mut held = Vec::with_capacity(usize::try_from(table.len()?).unwrap_or(0));
     for pair in table.iter()? {
         let (address, host) = pair?;
         held.push((
