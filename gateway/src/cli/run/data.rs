@@ -14,15 +14,16 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::admin::answer::answer;
 use crate::admin::server::Admin;
-use crate::host::journal::Journal;
 use crate::host::network::Network;
+use crate::host::redis::Scope;
+use crate::host::stores::Stores;
 use crate::host::tun::Tun;
 
 use super::ask::Questions;
 use super::capture::Captures;
 use super::events::Events;
 use super::reload::{self, Reloaded, Watch};
-use super::{Resources, log, notify};
+use super::{Resources, log, notify, sharing};
 
 /// Packets read of one device before the other has its turn.
 const BATCH: usize = 64;
@@ -65,7 +66,7 @@ impl Devices {
 pub(super) struct Host {
     pub(super) devices: Devices,
     pub(super) network: Network,
-    pub(super) journal: Journal,
+    pub(super) stores: Stores,
     pub(super) admin: Admin,
     pub(super) clock: Clock,
 }
@@ -97,12 +98,11 @@ pub(super) fn serve(
         plan,
         events,
         devices: &host.devices,
-        journal: &host.journal,
+        stores: &mut host.stores,
         clock: &host.clock,
         captures: Captures::default(),
         questions: Questions::default(),
         log_sessions: resources.log_sessions(),
-        storing: 0,
         bytes: vec![0; FRONT + BUFFER],
     };
     let mut reload_at: Option<Duration> = None;
@@ -117,7 +117,8 @@ pub(super) fn serve(
             alive_at = now.saturating_add(every);
         }
         let alive_at = watchdog.map(|_| alive_at);
-        let due = [data.gateway.poll_timeout(), reload_at, alive_at];
+        let stored_at = data.stores.poll_timeout();
+        let due = [data.gateway.poll_timeout(), reload_at, alive_at, stored_at];
         let timeout = due.into_iter().flatten().min().map(|at| {
             let wait = at.saturating_sub(now);
             Timespec {
@@ -128,7 +129,7 @@ pub(super) fn serve(
         let mut waited = vec![
             PollFd::from_borrowed_fd(host.devices.inside.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(host.devices.outside.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(host.journal.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(data.stores.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(host.admin.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(hup.as_fd(), PollFlags::IN),
@@ -152,7 +153,7 @@ pub(super) fn serve(
             return Ok(data.gateway);
         }
         if replies {
-            host.journal.hush();
+            data.stores.hush();
         }
         if inside {
             data.read(Side::Inside)?;
@@ -168,10 +169,13 @@ pub(super) fn serve(
                 events,
                 captures,
                 questions,
+                stores,
                 ..
             } = &mut data;
-            host.admin
-                .serve(|request| answer(now, gateway, plan, events, captures, questions, request));
+            host.admin.serve(|request| {
+                let answer = answer(now, gateway, plan, events, captures, questions, request);
+                answer.with_store(now, stores)
+            });
             data.ask();
         }
         if told {
@@ -182,7 +186,7 @@ pub(super) fn serve(
             watch.hush();
             reload_at = Some(host.clock.now().saturating_add(reload::SETTLES));
         }
-        data.turn();
+        data.turn()?;
         if reload_at.is_some_and(|at| at <= host.clock.now()) {
             reload_at = None;
             notify::tell("RELOADING=1");
@@ -197,13 +201,11 @@ struct Data<'a> {
     plan: Plan,
     events: Events,
     devices: &'a Devices,
-    journal: &'a Journal,
+    stores: &'a mut Stores,
     clock: &'a Clock,
     captures: Captures,
     questions: Questions,
     log_sessions: bool,
-    /// Operations that the journal has not replied to.
-    storing: u64,
     bytes: Vec<u8>,
 }
 
@@ -280,12 +282,17 @@ impl Data<'_> {
             .write(&self.bytes[start - HEADER_LEN..end]);
     }
 
-    /// The rest of the drive loop: the journal, what leaves by itself, events, deadlines.
-    fn turn(&mut self) {
-        while let Some((id, reply)) = self.journal.poll() {
-            self.storing = self.storing.saturating_sub(1);
+    /// The rest of the drive loop: the stores, what leaves by itself, events, deadlines.
+    fn turn(&mut self) -> io::Result<()> {
+        while let Some((id, reply)) = self.stores.poll(self.clock.now()) {
             self.gateway.handle_store(self.clock.now(), id, reply);
         }
+        sharing::turn(
+            self.clock.now(),
+            &mut self.gateway,
+            self.stores,
+            &mut self.events,
+        )?;
         let now = self.clock.now();
         if self.gateway.poll_timeout().is_some_and(|at| at <= now) {
             self.gateway.handle_timeout(now);
@@ -297,19 +304,19 @@ impl Data<'_> {
             self.write(transmit.side, transmit.range, transmit.offload);
         }
         while let Some(operation) = self.gateway.poll_store() {
-            self.storing += 1;
-            self.journal.submit(operation);
+            self.stores.submit(self.clock.now(), operation);
         }
         while let Some(event) = self.gateway.poll_event() {
             log::tell(&event, self.plan.debug_log, self.log_sessions);
             self.events.note(&event);
         }
+        Ok(())
     }
 
     /// Reads the resources again, and goes on as they say; as before if that cannot be.
     fn reload(&mut self, resources: &Resources<'_>, network: &mut Network) {
         self.settle();
-        if self.storing > 0 {
+        if self.stores.waiting() > 0 {
             tracing::error!("not reloaded: the journal does not reply; send SIGHUP once it does");
             return;
         }
@@ -319,6 +326,7 @@ impl Data<'_> {
             Ok(Reloaded::Changed(gateway, plan, taken)) => {
                 self.gateway = *gateway;
                 self.plan = *plan;
+                self.stores.set_scope(Scope::of(&self.plan));
                 tracing::info!(
                     sessions = taken.sessions,
                     sessions_lost = taken.sessions_lost,
@@ -336,25 +344,29 @@ impl Data<'_> {
                 self.events.push("Warning", "ReloadFailed", message);
             }
         }
-        self.turn();
+        self.turn_over();
+    }
+
+    /// One turn; that another process has this replica's number, the next one tells again.
+    fn turn_over(&mut self) {
+        if let Err(error) = self.turn() {
+            tracing::error!("{error}");
+        }
     }
 
     /// Waits for the journal, a second at most: its replies are for this gateway, not for the next.
     fn settle(&mut self) {
-        self.turn();
+        self.turn_over();
         let until = self.clock.now().saturating_add(Duration::from_secs(1));
-        while self.storing > 0 && self.clock.now() < until {
+        while self.stores.waiting() > 0 && self.clock.now() < until {
             let wait = Timespec {
                 tv_sec: 0,
                 tv_nsec: 10_000_000,
             };
-            let mut waited = [PollFd::from_borrowed_fd(
-                self.journal.as_fd(),
-                PollFlags::IN,
-            )];
+            let mut waited = [PollFd::from_borrowed_fd(self.stores.as_fd(), PollFlags::IN)];
             let _ = rustix::event::poll(&mut waited, Some(&wait));
-            self.journal.hush();
-            self.turn();
+            self.stores.hush();
+            self.turn_over();
         }
     }
 }
