@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::process::{cargo, exists, program, text, watch};
 use crate::step::{Outcome, Step};
 use crate::tree::Tree;
-use crate::{host, lab};
+use crate::{host, lab, redis};
 
 pub(crate) const STEPS: &[Step] = &[
     Step::new("packages", packages),
@@ -16,6 +16,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step::new("acts", acts),
     Step::new("resources", resources),
     Step::new("host", host::check),
+    Step::new("redis", redis::check),
 ];
 
 /// Debian packages, and a program of each that shows it is there.

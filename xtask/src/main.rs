@@ -22,6 +22,7 @@ mod lab;
 mod lengths;
 mod marks;
 mod process;
+mod redis;
 mod references;
 mod renew;
 mod soak;

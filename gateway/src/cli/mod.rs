@@ -90,3 +90,13 @@ impl Cli {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn no_option_is_there_twice() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "0", value_name = "N", value_parser = sharing::number)]
     replica: sharing::Number,
     #[command(flatten)]
-    sharing: sharing::Arguments,
+    sharing: sharing::Sharing,
     /// The F5SPKEgress, as name or namespace/name, where there are several.
     #[arg(long, value_name = "NAME")]
     egress: Option<String>,

@@ -20,7 +20,7 @@ use crate::host::stores::{News, Stores};
 
 /// Where mappings are shared.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct Sharing {
     /// Share mappings with other replicas: redis://HOST:PORT or redis-sentinel://HOST:PORT,…/MASTER, and behind
     /// a ? any of password-file=, ca=, cert=, key=, server-name=, prefix=, reverse-prefix=, wait=, expiry=.
     #[arg(long, value_name = "URL")]
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     store_deadline: u64,
 }
 
-impl Arguments {
+impl Sharing {
     const fn deadline(&self) -> Duration {
         Duration::from_millis(self.store_deadline)
     }
@@ -92,7 +92,7 @@ pub(super) fn open(
     now: Duration,
     gateway: &mut Gateway,
     plan: &Plan,
-    arguments: &Arguments,
+    arguments: &Sharing,
     journal: (Journal, Vec<(Ipv4Addr, Ipv6Addr)>),
     identity: Option<(Identity, bool)>,
 ) -> Result<(Stores, usize), Box<dyn core::error::Error>> {

@@ -25,8 +25,10 @@ pub(crate) struct ReplicaRow {
     /// `self`, `alive`, `dead` (its number can be taken over), or `free`.
     pub(crate) state: &'static str,
     /// Where it runs, and since when.
+    #[serde(rename = "where")]
     pub(crate) about: String,
-    /// The process that has its state directory.
+    /// The state directory that has its number, or had it last.
+    #[serde(skip)]
     pub(crate) instance: String,
 }
 
