@@ -37,7 +37,7 @@ pub use config::{Config, ConfigError};
 pub use embed::{Prefix, PrefixError};
 pub use event::{Asker, Event};
 pub use policy::{Basis, Decision, Nat64, ServiceBindings, Settings};
-pub use responder::{Dns46, Lookup, Pair, Refusal, Stats, Synthesized, Ticket};
+pub use responder::{Dns46, Learned, Lookup, Pair, Refusal, Stats, Synthesized, Ticket};
 pub use scope::{Scope, Zone, ZoneError};
 pub use store::{OperationId, StoreAction, StoreOperation, StoreReply};
 pub use table::{Assigned, Exhausted, Mapping, State, StaticError, Table};

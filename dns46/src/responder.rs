@@ -1,9 +1,12 @@
 //! The whole: mapping table, replies made from it, and the store that must know first.
 
 mod asking;
+mod learning;
 mod loading;
 mod making;
 mod storing;
+
+pub use learning::Learned;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -363,9 +366,15 @@ impl Dns46 {
 
     /// A session to the address was opened. `false`: it stands for nothing.
     pub fn retain(&mut self, address: Ipv4Addr) -> bool {
-        self.table
-            .as_mut()
-            .is_some_and(|table| table.retain(address))
+        let Some(table) = &mut self.table else {
+            return false;
+        };
+        let retained = table.retain(address);
+        if retained && !table.is_stored(address) && table.is_foreign(address) {
+            // It goes on from another life of this replica; its owner must hear of it.
+            self.renewals.entry(address).or_insert(self.now);
+        }
+        retained
     }
 
     /// A session to the address ended.
@@ -503,6 +512,9 @@ impl Dns46 {
                         let again_at = now.saturating_add(storing::FORGET_AGAIN);
                         self.unforgotten.insert(address, (host, again_at));
                     }
+                }
+                Event::Drained { address, .. } => {
+                    self.renewals.remove(address);
                 }
                 Event::Mapped { address, .. } => {
                     self.unknown.remove(address);

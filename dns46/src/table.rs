@@ -14,6 +14,7 @@ use crate::page::{Entry, Kind, Pages};
 use crate::time::Seconds;
 use crate::{Config, Event};
 
+mod learn;
 mod life;
 
 #[cfg(test)]
@@ -374,6 +375,9 @@ impl Table {
         if let Some(entry) = self.pages.get(offset).copied() {
             let rests = matches!(entry.kind, Kind::Quarantine { .. });
             if entry.host == host || entry.stored || rests {
+                if entry.host == host && !entry.stored && !rests {
+                    self.touch(now, offset);
+                }
                 self.set_stored(address, host);
                 return if entry.host == host && !rests {
                     TakenIn::Known
@@ -512,8 +516,13 @@ impl Table {
             && entry.host == host
         {
             entry.stored = true;
+            let entry = *entry;
             if !matches!(entry.kind, Kind::Quarantine { .. }) {
                 self.pages.publish(offset);
+            }
+            // One that was only known of is used from now on, and ends like any other.
+            if entry.kind == Kind::Tentative && entry.sessions == 0 {
+                self.begin_idle(entry.idle_since, offset);
             }
         }
     }

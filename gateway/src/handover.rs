@@ -68,16 +68,20 @@ impl Gateway {
     /// in it are lost, and repeated by whoever sent them.
     pub fn take_over(&mut self, now: Duration, former: &Self) -> TakenOver {
         let mut taken = TakenOver::default();
-        let (mut kept, mut resting) = (Vec::new(), Vec::new());
+        let (mut kept, mut resting, mut known) = (Vec::new(), Vec::new(), Vec::new());
         for mapping in former.mappings() {
             let list = match mapping.state {
                 State::Quarantine => &mut resting,
+                State::Tentative if !mapping.stored => &mut known,
                 State::Tentative | State::Live | State::Static => &mut kept,
             };
             list.push((mapping.address, mapping.host));
         }
         taken.mappings = self.load(now, kept.iter().copied());
         taken.mappings_lost = kept.len() - taken.mappings;
+        for (address, host) in known {
+            let _ = self.dns46.learn(now, address, Some(host));
+        }
         // An address that rests must not stand for another host at once: it rests anew.
         self.load(now, resting.iter().copied());
         for (address, _) in resting {

@@ -371,6 +371,26 @@ impl Gateway {
         self.turn(now);
     }
 
+    /// Somebody else changed the store's entry of an address; see [`Dns46::learn`].
+    pub fn learn(
+        &mut self,
+        now: Duration,
+        address: Ipv4Addr,
+        host: Option<Ipv6Addr>,
+    ) -> dns46::Learned {
+        self.now = now;
+        let learned = self.dns46.learn(now, address, host);
+        self.turn(now);
+        learned
+    }
+
+    /// The store that replicas share cannot be reached; see [`Dns46::forget_known`].
+    pub fn forget_known(&mut self, now: Duration) {
+        self.now = now;
+        self.dns46.forget_known(now);
+        self.turn(now);
+    }
+
     /// What happened, oldest first.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()

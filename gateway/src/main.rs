@@ -11,5 +11,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    cli::Cli::parse().run()
+    match cli::mrfdb_by_name() {
+        Some(code) => code,
+        None => cli::Cli::parse().run(),
+    }
 }

@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use core::net::IpAddr;
+use core::time::Duration;
 
 use dns46::{Dns46, Settings};
 use dnscache::{ForwardZone, Name, Resolver};
@@ -69,6 +70,8 @@ pub struct Options {
     /// Port 80 of a mapped address that stands for nothing answers with that page too, in place of
     /// ICMP *host unreachable*.
     pub sorry_on_miss: bool,
+    /// How long an answer may wait for its mapping to be kept; by default 200 ms.
+    pub store_deadline: Option<Duration>,
 }
 
 impl Options {
@@ -80,6 +83,7 @@ impl Options {
             sessions: None,
             sorry_page: None,
             sorry_on_miss: false,
+            store_deadline: None,
         }
     }
 }
@@ -171,7 +175,7 @@ impl Parts {
         let serves_pages = options.sorry_page.is_some();
         let sockets = Sockets::new(&own_addresses, least_mtu, serves_pages, seeds());
         own_addresses.extend(&snat_addresses);
-        let dns46 = dns46(plan, &own_addresses, seeds())?;
+        let dns46 = dns46(plan, options, &own_addresses, seeds())?;
         Ok(Self {
             sockets,
             classifier: Classifier {
@@ -212,13 +216,21 @@ fn mtu(plan: &Plan, internal: bool) -> u32 {
 }
 
 /// `own`: addresses of the gateway, which no answer may lead to.
-fn dns46(plan: &Plan, own: &[IpAddr], seed: [u8; 32]) -> Result<Dns46, SetupError> {
+fn dns46(
+    plan: &Plan,
+    options: &Options,
+    own: &[IpAddr],
+    seed: [u8; 32],
+) -> Result<Dns46, SetupError> {
     let nat64 = plan.nat64.map(dns46::Prefix::new).transpose()?;
     let mut settings = Settings {
         nat64: nat64.map(dns46::Nat64::all).into_iter().collect(),
         remember_askers: plan.debug_log,
         ..Settings::default()
     };
+    if let Some(deadline) = options.store_deadline {
+        settings.store_deadline = deadline;
+    }
     for address in own {
         match IpNet::from(*address) {
             IpNet::V4(address) => settings.excluded_ipv4.push(address),

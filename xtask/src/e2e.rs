@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::process::{cargo, exists, program, text, watch};
 use crate::step::{Outcome, Step};
 use crate::tree::Tree;
-use crate::{host, kills, lab, load, storm};
+use crate::{host, kills, lab, load, redis, storm};
 
 pub(crate) const STEPS: &[Step] = &[
     Step::new("packages", packages),
@@ -19,6 +19,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step::new("load", load::check),
     Step::new("kills", kills::check),
     Step::new("storm", storm::check),
+    Step::new("redis", redis::check),
 ];
 
 /// Debian packages, and a program of each that shows it is there.

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::process::{exists, program, read, text};
@@ -15,6 +15,25 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Starts a program that goes on; what it prints goes to a file.
+    pub(crate) fn start(mut command: Command, log: &Path) -> Result<Self, String> {
+        let told = |error: std::io::Error| format!("{}: {error}", log.display());
+        let file = File::create(log).map_err(told)?;
+        let errors = file.try_clone().map_err(told)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(errors)
+            .spawn()
+            .map_err(told)?;
+        Ok(Self { child })
+    }
+
+    /// Whether it ended, and how.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_some())
+    }
+
     /// Sends a signal, by name.
     pub(crate) fn signal(&self, signal: &str) -> Result<(), String> {
         let mut kill = Command::new("kill");
@@ -67,6 +86,9 @@ pub(crate) const PACKAGES: &[(&str, &str)] = &[
     ("iputils-ping", "ping"),
     ("procps", "sysctl"),
     ("python3", "python3"),
+    ("redis-sentinel", "redis-sentinel"),
+    ("redis-server", "redis-server"),
+    ("redis-tools", "redis-cli"),
     ("traceroute", "traceroute"),
     ("unbound", "unbound"),
 ];
@@ -192,17 +214,8 @@ impl Lab {
     }
 
     /// Starts a program that goes on; what it prints goes to a file of the lab.
-    pub(crate) fn launch(&self, mut command: Command, log: &str) -> Result<Running, String> {
-        let path = self.folder.join(log);
-        let file = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let errors = file.try_clone().map_err(|error| error.to_string())?;
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(errors)
-            .spawn()
-            .map_err(|error| format!("{log}: {error}"))?;
-        Ok(Running { child })
+    pub(crate) fn launch(&self, command: Command, log: &str) -> Result<Running, String> {
+        Running::start(command, &self.folder.join(log))
     }
 
     fn start(&mut self, command: Command, log: &str) -> Result<(), String> {
@@ -235,12 +248,16 @@ impl Lab {
 }
 
 /// Waits, where the moment does not matter.
+pub(crate) fn pause_millis(millis: u64) {
+    rest(Duration::from_millis(millis));
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "processes of the host are waited for, not deadlines of the gateway"
 )]
-pub(crate) fn pause_millis(millis: u64) {
-    std::thread::sleep(Duration::from_millis(millis));
+pub(crate) fn rest(length: Duration) {
+    std::thread::sleep(length);
 }
 
 impl Drop for Lab {

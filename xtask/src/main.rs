@@ -24,6 +24,7 @@ mod lengths;
 mod load;
 mod marks;
 mod process;
+mod redis;
 mod references;
 mod renew;
 mod soak;

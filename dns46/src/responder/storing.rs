@@ -205,6 +205,11 @@ impl Dns46 {
             return;
         };
         match reply {
+            // Known by hearsay alone, it is better not answered with: the next answer names an address of
+            // this replica's own.
+            StoreReply::Failed if table.forget(address) => {
+                self.renewals.remove(&address);
+            }
             StoreReply::Failed => {
                 let again_at = now.saturating_add(RENEW_AGAIN);
                 self.renewals.insert(address, again_at);

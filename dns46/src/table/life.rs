@@ -23,7 +23,7 @@ impl Table {
         while let Some((since, offset)) = self.borrowed.first().copied()
             && since.plus(self.config.lease) <= Seconds::at_most(now)
         {
-            self.drain(now, since, offset);
+            self.give_back(since, offset);
         }
         while let Some((until, offset)) = self.resting.first().copied()
             && until <= Seconds::at_most(now)
@@ -94,6 +94,21 @@ impl Table {
             self.events.push_back(Event::Drained {
                 address,
                 host,
+                asker: None,
+            });
+        }
+    }
+
+    /// A mapping of another replica is not used here any more. It need not rest: whether the address may stand
+    /// for another host is up to its owner, whom a new use asks.
+    fn give_back(&mut self, since: Seconds, offset: u32) {
+        let entry = self.pages.get(offset).copied();
+        self.borrowed.remove(&(since, offset));
+        self.clear(offset);
+        if let Some(entry) = entry {
+            self.events.push_back(Event::Drained {
+                address: self.address(offset),
+                host: entry.host,
                 asker: None,
             });
         }

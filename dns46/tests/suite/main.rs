@@ -1,6 +1,7 @@
 //! The crate through its public interface.
 
 mod common;
+mod learn;
 mod local;
 mod pressure;
 mod scope;

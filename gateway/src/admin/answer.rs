@@ -57,6 +57,7 @@ pub(crate) fn answer(
                 None => Answer::Refused("there is no internal VLAN".to_owned()),
             }
         }
+        Request::Replicas => Answer::Replicas(Vec::new()),
         Request::Asked(number) => Answer::Replied(questions.take(*number)),
         Request::Set { address, host } => match gateway.set_mapping(now, *address, *host) {
             Ok(()) => Answer::Done(format!("{address} stands for {host}")),
@@ -220,5 +221,6 @@ fn snapshot(now: Duration, gateway: &Gateway, plan: &Plan) -> Snapshot {
                 high_water: address.high_water,
             })
             .collect(),
+        store: None,
     }
 }

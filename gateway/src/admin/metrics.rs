@@ -34,6 +34,7 @@ impl prometheus_client::collector::Collector for Collected {
             free_addresses,
             sessions,
             addresses,
+            store,
             ..
         } = &self.0;
         let servers = virtual_servers.iter().copied();
@@ -69,6 +70,28 @@ impl prometheus_client::collector::Collector for Collected {
             of(mappings).chain(free),
         )?;
         gauges(&mut encoder, "sessions", "Sessions", "what", of(sessions))?;
+        if let Some(store) = store {
+            let up = [
+                ("up", u64::from(store.state == "up")),
+                ("waiting", store.waiting),
+            ];
+            let help = "The store that replicas share: whether it is up, operations that wait";
+            gauges(&mut encoder, "store", help, "what", up.into_iter())?;
+            let counts = [
+                ("journal_only", store.journal_only),
+                ("lost", store.lost),
+                ("found", store.found),
+                ("changes", store.changes),
+            ];
+            let help = "What happened with the store";
+            counters(
+                &mut encoder,
+                "store_events",
+                help,
+                "event",
+                counts.into_iter(),
+            )?;
+        }
         let rows = addresses
             .iter()
             .map(|row| (row.address.as_str(), u64::from(row.sessions)));

@@ -12,8 +12,12 @@ mod status;
 
 use alloc::collections::BTreeMap;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::host::redis::identity::ReplicaRow;
+use crate::host::stores::{StoreRow, Stores};
 
 /// Where captured packets go, as pcapng; they are lost, not waited for, while it is full.
 pub(crate) type Tap = tokio::sync::mpsc::Sender<Vec<u8>>;
@@ -43,6 +47,8 @@ pub(crate) enum Request {
     },
     /// The reply to a question of this number.
     Asked(u16),
+    /// Who holds which replica's number.
+    Replicas,
     Set {
         address: Ipv4Addr,
         host: Ipv6Addr,
@@ -80,10 +86,27 @@ pub(crate) enum Answer {
     Asked(u16),
     /// The reply to one, if it is there.
     Replied(Option<Vec<u8>>),
+    Replicas(Vec<ReplicaRow>),
     /// It was done.
     Done(String),
     /// It cannot be done, and why.
     Refused(String),
+}
+
+impl Answer {
+    /// The same with what is known of the store that replicas share.
+    pub(crate) fn with_store(mut self, now: Duration, stores: &Stores) -> Self {
+        match &mut self {
+            Self::Stats(snapshot) => snapshot.store = stores.row(now),
+            Self::Status(status) => {
+                status.snapshot.store = stores.row(now);
+                status.known_replicas = stores.replicas().to_vec();
+            }
+            Self::Replicas(rows) => *rows = stores.replicas().to_vec(),
+            _ => {}
+        }
+        self
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -173,6 +196,8 @@ pub(crate) struct Status {
     pub(crate) snapshot: Snapshot,
     pub(crate) ready: bool,
     pub(crate) replicas: u32,
+    /// As the store has them.
+    pub(crate) known_replicas: Vec<ReplicaRow>,
     pub(crate) ways: Vec<WayRow>,
     pub(crate) occupancy: Option<Occupancy>,
     pub(crate) newest_mappings: Vec<NewMapping>,
@@ -226,4 +251,6 @@ pub(crate) struct Snapshot {
     pub(crate) free_addresses: u32,
     pub(crate) sessions: BTreeMap<&'static str, u64>,
     pub(crate) addresses: Vec<AddressRow>,
+    /// The store that replicas share, if there is one.
+    pub(crate) store: Option<StoreRow>,
 }

@@ -148,6 +148,7 @@ impl Data {
             Some(Answer::Status(status)) => Json(status).into_response(),
             Some(Answer::Events(rows)) => Json(rows).into_response(),
             Some(Answer::Trace(report)) => Json(report).into_response(),
+            Some(Answer::Replicas(rows)) => Json(rows).into_response(),
             Some(Answer::Imported(imported)) => Json(imported).into_response(),
             Some(Answer::Asked(_) | Answer::Replied(_)) => {
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -206,12 +207,14 @@ impl Data {
         (StatusCode::GATEWAY_TIMEOUT, "no reply\n").into_response()
     }
 
-    /// Whether the data thread answers.
+    /// Ready as soon as it answers: a store that is away keeps nothing from going on, and is told.
     async fn ready(&self) -> Response {
-        match self.answer(Request::Stats).await {
-            Some(_) => "ready\n".into_response(),
-            None => busy(),
-        }
+        let Some(Answer::Stats(snapshot)) = self.answer(Request::Stats).await else {
+            return busy();
+        };
+        let store = snapshot.store.as_ref().map(|store| store.state);
+        let replica = snapshot.replica;
+        Json(serde_json::json!({"ready": true, "replica": replica, "store": store})).into_response()
     }
 
     async fn metrics(&self) -> Response {
@@ -343,6 +346,7 @@ fn routes(data: Data) -> Router {
         .route("/", get(page))
         .route("/status", get(asks(Request::Status)))
         .route("/stats", get(asks(Request::Stats)))
+        .route("/replicas", get(asks(Request::Replicas)))
         .route(
             "/events",
             get(async |State(data): State<Data>, Query(from): Query<From>| {

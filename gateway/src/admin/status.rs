@@ -39,6 +39,7 @@ pub(super) fn status(
     Status {
         ready: true,
         replicas: plan.replicas,
+        known_replicas: Vec::new(),
         ways: ways.collect(),
         occupancy: plan.dns46.as_ref().map(|dns46| occupancy(dns46, gateway)),
         newest_mappings: events.newest_mappings(),

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::mrfdb;
 use super::show::{Socket, print, tell, text};
 use crate::admin::client::ClientError;
 
@@ -57,6 +58,12 @@ enum Action {
         #[arg(long)]
         all: bool,
     },
+    /// Complete the entries of a shared store that older versions made: a key for each direction.
+    Upgrade {
+        /// As `run` has it.
+        #[arg(long, value_name = "URL")]
+        store: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -80,6 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             .value("/mappings")
             .map(|value| text::table(&value).into_bytes()),
         Action::Import { file, format } => return import(socket, file, *format),
+        Action::Upgrade { store } => return mrfdb::upgrade(store),
         Action::Export { format, all } => export(socket, *format, *all),
     };
     print(told)

@@ -9,6 +9,7 @@ mod doctor;
 mod explain;
 mod lab;
 mod mappings;
+mod mrfdb;
 mod plan;
 mod render;
 mod replay;
@@ -20,6 +21,7 @@ mod trace;
 
 use std::process::ExitCode;
 
+pub(crate) use mrfdb::by_name as mrfdb_by_name;
 pub(crate) use run::ask::Questions;
 pub(crate) use run::capture::Captures;
 pub(crate) use run::events::Events;
@@ -40,9 +42,10 @@ pub(crate) struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Demo(demo::Arguments),
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     Show(show::Arguments),
     Mappings(mappings::Arguments),
+    Mrfdb(mrfdb::Arguments),
     Trace(trace::Arguments),
     Capture(capture::Arguments),
     Replay(replay::Arguments),
@@ -68,6 +71,7 @@ impl Cli {
             Command::Run(arguments) => run::run(arguments),
             Command::Show(arguments) => show::run(arguments),
             Command::Mappings(arguments) => mappings::run(arguments),
+            Command::Mrfdb(arguments) => mrfdb::run(arguments),
             Command::Trace(arguments) => trace::run(arguments),
             Command::Capture(arguments) => capture::run(arguments),
             Command::Replay(arguments) => replay::run(arguments),
@@ -84,5 +88,15 @@ impl Cli {
             Command::Completions(arguments) => shell::completions(arguments),
             Command::Man(arguments) => shell::man(arguments),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn no_option_is_there_twice() {
+        super::Cli::command().debug_assert();
     }
 }

@@ -9,6 +9,7 @@ mod notify;
 mod privileges;
 mod reload;
 mod sessions;
+mod sharing;
 
 use alloc::collections::BTreeMap;
 use core::net::SocketAddr;
@@ -24,6 +25,7 @@ use crate::admin::http;
 use crate::admin::server::Admin;
 use crate::host::journal::Journal;
 use crate::host::network::{Names, Network};
+use crate::host::redis::identity::Identity;
 use crate::host::sysctl::Settings;
 use crate::host::tun::Tun;
 
@@ -38,9 +40,11 @@ pub(crate) struct Arguments {
     /// Files or directories with the resources.
     #[arg(long, required = true, value_name = "PATH")]
     config: Vec<PathBuf>,
-    /// Which replica this is, from 0.
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    replica: u32,
+    /// Which replica this is, from 0; auto: one that nobody in the store is, a dead one's first.
+    #[arg(long, default_value = "0", value_name = "N", value_parser = sharing::number)]
+    replica: sharing::Number,
+    #[command(flatten)]
+    sharing: sharing::Sharing,
     /// The F5SPKEgress, as name or namespace/name, where there are several.
     #[arg(long, value_name = "NAME")]
     egress: Option<String>,
@@ -101,18 +105,38 @@ pub(super) fn interface(text: &str) -> Result<(String, String), String> {
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     log::start(arguments.log);
-    let resources = Resources {
-        arguments,
-        names: Names {
-            inside: format!("egress{}-in", arguments.replica),
-            outside: format!("egress{}-out", arguments.replica),
-        },
-        interfaces: arguments.interface.iter().cloned().collect(),
+    let mut resources = Resources::of(arguments, 0);
+    let identity = match arguments.replica {
+        sharing::Number::This(replica) => {
+            resources = Resources::of(arguments, replica);
+            None
+        }
+        sharing::Number::Claimed => {
+            let Some(location) = &arguments.sharing.store else {
+                tracing::error!(
+                    "--replica auto needs --store: it is there that numbers are claimed"
+                );
+                return ExitCode::from(2);
+            };
+            let Some(plan) = resources.read() else {
+                return ExitCode::from(2);
+            };
+            match sharing::claim(location, &arguments.state, plan.replicas) {
+                Ok(identity) => {
+                    resources = Resources::of(arguments, identity.replica);
+                    Some(identity)
+                }
+                Err(error) => {
+                    tracing::error!("{error}");
+                    return ExitCode::from(2);
+                }
+            }
+        }
     };
     let Some(plan) = resources.read() else {
         return ExitCode::from(2);
     };
-    match start(&resources, plan) {
+    match start(&resources, plan, identity) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -124,14 +148,27 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 /// Where the plan comes from, and what of the host it is carried out on.
 pub(super) struct Resources<'a> {
     arguments: &'a Arguments,
+    replica: u32,
     names: Names,
     interfaces: BTreeMap<String, String>,
 }
 
-impl Resources<'_> {
+impl<'a> Resources<'a> {
+    fn of(arguments: &'a Arguments, replica: u32) -> Self {
+        Self {
+            arguments,
+            replica,
+            names: Names {
+                inside: format!("egress{replica}-in"),
+                outside: format!("egress{replica}-out"),
+            },
+            interfaces: arguments.interface.iter().cloned().collect(),
+        }
+    }
+
     /// The plan as the files have it now; `None` if they have errors, which were told.
     fn read(&self) -> Option<Plan> {
-        let chosen = Chosen::of(self.arguments.replica, self.arguments.egress.clone());
+        let chosen = Chosen::of(self.replica, self.arguments.egress.clone());
         plan::read(&self.arguments.config, &chosen)
             .ok()?
             .into_iter()
@@ -146,6 +183,7 @@ impl Resources<'_> {
     fn options(&self) -> Result<Options, OptionsError> {
         let mut options = Options::default();
         options.sessions = Some(self.arguments.sessions);
+        options.store_deadline = self.arguments.sharing.patience();
         options.sorry_on_miss = self.arguments.on_miss == OnMiss::Sorry;
         if let Some(file) = &self.arguments.sorry_page {
             let page = std::fs::read(file).map_err(|error| OptionsError {
@@ -174,19 +212,28 @@ impl Resources<'_> {
     }
 }
 
-fn start(resources: &Resources<'_>, plan: Plan) -> Result<(), Box<dyn core::error::Error>> {
+fn start(
+    resources: &Resources<'_>,
+    plan: Plan,
+    claimed: Option<Identity>,
+) -> Result<(), Box<dyn core::error::Error>> {
     let arguments = resources.arguments;
     std::fs::create_dir_all(&arguments.state)
         .map_err(|error| format!("{}: {error}", arguments.state.display()))?;
     let file = |name: &str| {
-        let replica = arguments.replica;
+        let replica = resources.replica;
         arguments.state.join(format!("replica-{replica}-{name}"))
     };
     // Before any thread starts: what one gives up, the others would keep.
     privileges::drop().map_err(|error| format!("privileges cannot be dropped: {error}"))?;
     let clock = data::Clock::start();
-    let (journal, held) = Journal::open(&file("mappings.redb"))?;
+    let journal = Journal::open(&file("mappings.redb"))?;
     let read_in = clock.now();
+    let identity = match (claimed, &arguments.sharing.store) {
+        (Some(claimed), _) => Some((claimed, true)),
+        (None, Some(_)) => Some((Identity::of(&arguments.state, resources.replica)?, false)),
+        (None, None) => None,
+    };
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| format!("no entropy: {error}"))?;
     let options = resources.options()?;
@@ -217,7 +264,18 @@ fn start(resources: &Resources<'_>, plan: Plan) -> Result<(), Box<dyn core::erro
     }
 
     let start = clock.now();
-    let taken = gateway.load(start, held);
+    let sharing = &arguments.sharing;
+    let opened = sharing::open(start, &mut gateway, &plan, sharing, journal, identity);
+    let (stores, taken) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            let mut network = network;
+            for error in network.take_down() {
+                tracing::warn!("not put back: {error}");
+            }
+            return Err(error);
+        }
+    };
     let taken_in = clock.now() - start;
     let kept = file("sessions");
     match sessions::restore(&kept, clock.now(), &mut gateway) {
@@ -232,7 +290,7 @@ fn start(resources: &Resources<'_>, plan: Plan) -> Result<(), Box<dyn core::erro
     let mut host = data::Host {
         devices: data::Devices { inside, outside },
         network,
-        journal,
+        stores,
         admin,
         clock,
     };

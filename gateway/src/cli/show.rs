@@ -79,6 +79,8 @@ enum What {
     Cache,
     /// Packets, drops, connections.
     Stats,
+    /// Who holds which replica's number, as the store that they share has it.
+    Replicas,
     /// What happened last: resources added and updated, and what went wrong.
     Events,
 }
@@ -150,13 +152,19 @@ fn look(arguments: &Arguments) -> Result<String, ClientError> {
         What::Sessions => "/sessions",
         What::Destinations => "/destinations",
         What::Events => "/events",
+        What::Replicas => "/replicas",
         What::Pools | What::Cache | What::Stats => "/stats",
     };
     let mut value = arguments.socket.value(path)?;
     let value = match arguments.what {
         What::Pools => value["addresses"].take(),
         What::Cache => value["dns"].take(),
-        What::Mappings | What::Sessions | What::Destinations | What::Events | What::Stats => value,
+        What::Mappings
+        | What::Sessions
+        | What::Destinations
+        | What::Replicas
+        | What::Events
+        | What::Stats => value,
     };
     Ok(match arguments.output {
         Output::Json => format!("{value:#}\n"),
@@ -222,7 +230,7 @@ fn follow(arguments: &Arguments) -> ExitCode {
     clippy::disallowed_methods,
     reason = "a person looks on; the gateway's own deadlines are elsewhere"
 )]
-fn rest(seconds: u64) {
+pub(super) fn rest(seconds: u64) {
     std::thread::sleep(core::time::Duration::from_secs(seconds));
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use dns46::{OperationId, StoreAction, StoreOperation, StoreReply};
+use dns46::{StoreAction, StoreReply};
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 use rustix::event::EventfdFlags;
 
@@ -33,8 +33,8 @@ pub(crate) enum JournalError {
 
 /// The journal, as the data thread sees it.
 pub(crate) struct Journal {
-    operations: Sender<StoreOperation>,
-    replies: Receiver<(OperationId, StoreReply)>,
+    operations: Sender<(u64, StoreAction)>,
+    replies: Receiver<(u64, StoreReply)>,
     /// Readable while replies wait.
     wake: OwnedFd,
 }
@@ -48,7 +48,7 @@ impl Journal {
         };
         let database = Database::create(path).map_err(|error| told(error.into()))?;
         let held = load(&database).map_err(told)?;
-        let (operations, work) = channel::<StoreOperation>();
+        let (operations, work) = channel::<(u64, StoreAction)>();
         let (done, replies) = channel();
         let wake = rustix::event::eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)
             .map_err(io::Error::from)?;
@@ -58,7 +58,7 @@ impl Journal {
             .spawn(move || {
                 while let Ok(first) = work.recv() {
                     let batch = core::iter::once(first).chain(work.try_iter().take(BATCH - 1));
-                    let batch: Vec<StoreOperation> = batch.collect();
+                    let batch: Vec<(u64, StoreAction)> = batch.collect();
                     for reply in commit(&database, &batch) {
                         if done.send(reply).is_err() {
                             return;
@@ -75,14 +75,19 @@ impl Journal {
         Ok((journal, held))
     }
 
-    /// Hands an operation to the thread. If that has gone, nothing replies, and the deadline passes.
-    pub(crate) fn submit(&self, operation: StoreOperation) {
-        let _ = self.operations.send(operation);
+    /// Hands an operation to the thread, under a number for the reply. If the thread has gone, nothing replies.
+    pub(crate) fn submit(&self, number: u64, action: StoreAction) {
+        let _ = self.operations.send((number, action));
     }
 
     /// The next reply.
-    pub(crate) fn poll(&self) -> Option<(OperationId, StoreReply)> {
+    pub(crate) fn poll(&self) -> Option<(u64, StoreReply)> {
         self.replies.try_recv().ok()
+    }
+
+    /// Rung by others, it wakes whoever waits for replies.
+    pub(crate) fn bell(&self) -> io::Result<OwnedFd> {
+        self.wake.try_clone()
     }
 
     /// Takes note that replies were looked for.
@@ -115,25 +120,25 @@ fn load(database: &Database) -> Result<Vec<(Ipv4Addr, Ipv6Addr)>, redb::Error> {
 }
 
 /// Does all operations in one commit; if that fails, none was done.
-fn commit(database: &Database, batch: &[StoreOperation]) -> Vec<(OperationId, StoreReply)> {
+fn commit(database: &Database, batch: &[(u64, StoreAction)]) -> Vec<(u64, StoreReply)> {
     try_commit(database, batch).unwrap_or_else(|_| {
         let failed = batch.iter();
         failed
-            .map(|operation| (operation.id, StoreReply::Failed))
+            .map(|(number, _)| (*number, StoreReply::Failed))
             .collect()
     })
 }
 
 fn try_commit(
     database: &Database,
-    batch: &[StoreOperation],
-) -> Result<Vec<(OperationId, StoreReply)>, redb::Error> {
+    batch: &[(u64, StoreAction)],
+) -> Result<Vec<(u64, StoreReply)>, redb::Error> {
     let write = database.begin_write()?;
     let mut replies = Vec::with_capacity(batch.len());
     {
         let mut table = write.open_table(HOSTS)?;
-        for operation in batch {
-            let reply = match operation.action {
+        for (number, action) in batch {
+            let reply = match *action {
                 StoreAction::Put { address, host } => {
                     let kept = table.get(address.to_bits())?.map(|kept| kept.value());
                     match kept {
@@ -168,7 +173,7 @@ fn try_commit(
                 }
                 _ => StoreReply::Failed,
             };
-            replies.push((operation.id, reply));
+            replies.push((*number, reply));
         }
     }
     write.commit()?;

@@ -2,5 +2,7 @@
 
 pub(crate) mod journal;
 pub(crate) mod network;
+pub(crate) mod redis;
+pub(crate) mod stores;
 pub(crate) mod sysctl;
 pub(crate) mod tun;

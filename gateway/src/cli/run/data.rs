@@ -16,15 +16,16 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use crate::admin::Answer;
 use crate::admin::answer::answer;
 use crate::admin::server::{Admin, Reply};
-use crate::host::journal::Journal;
 use crate::host::network::Network;
+use crate::host::redis::Scope;
+use crate::host::stores::Stores;
 use crate::host::tun::Tun;
 
 use super::ask::Questions;
 use super::capture::Captures;
 use super::events::Events;
 use super::reload::{self, Reloaded, Watch};
-use super::{Resources, log, notify};
+use super::{Resources, log, notify, sharing};
 
 /// Packets read of one device before the other has its turn.
 const BATCH: usize = 64;
@@ -70,7 +71,7 @@ impl Devices {
 pub(super) struct Host {
     pub(super) devices: Devices,
     pub(super) network: Network,
-    pub(super) journal: Journal,
+    pub(super) stores: Stores,
     pub(super) admin: Admin,
     pub(super) clock: Clock,
 }
@@ -102,7 +103,7 @@ pub(super) fn serve(
         plan,
         events,
         devices: &host.devices,
-        journal: &host.journal,
+        stores: &mut host.stores,
         clock: &host.clock,
         captures: Captures::default(),
         questions: Questions::default(),
@@ -124,7 +125,8 @@ pub(super) fn serve(
             alive_at = now.saturating_add(every);
         }
         let alive_at = watchdog.map(|_| alive_at);
-        let due = [data.gateway.poll_timeout(), reload_at, alive_at];
+        let stored_at = data.stores.poll_timeout();
+        let due = [data.gateway.poll_timeout(), reload_at, alive_at, stored_at];
         let timeout = due.into_iter().flatten().min().map(|at| {
             let wait = at.saturating_sub(now);
             Timespec {
@@ -135,7 +137,7 @@ pub(super) fn serve(
         let mut waited = vec![
             PollFd::from_borrowed_fd(host.devices.inside.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(host.devices.outside.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(host.journal.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(data.stores.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(stop.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(host.admin.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(hup.as_fd(), PollFlags::IN),
@@ -161,7 +163,7 @@ pub(super) fn serve(
             return Ok(data.gateway);
         }
         if replies {
-            host.journal.hush();
+            data.stores.hush();
         }
         if inside {
             data.read(Side::Inside)?;
@@ -177,11 +179,13 @@ pub(super) fn serve(
                 events,
                 captures,
                 questions,
+                stores,
                 ..
             } = &mut data;
             let mut written = Vec::new();
             host.admin.serve(|request, reply| {
                 let answer = answer(now, gateway, plan, events, captures, questions, request);
+                let answer = answer.with_store(now, stores);
                 if request.writes() {
                     written.push((reply, answer));
                 } else {
@@ -199,7 +203,7 @@ pub(super) fn serve(
             watch.hush();
             reload_at = Some(host.clock.now().saturating_add(reload::SETTLES));
         }
-        data.turn();
+        data.turn()?;
         if reload_at.is_some_and(|at| at <= host.clock.now()) {
             reload_at = None;
             notify::tell("RELOADING=1");
@@ -214,15 +218,15 @@ struct Data<'a> {
     plan: Plan,
     events: Events,
     devices: &'a Devices,
-    journal: &'a Journal,
+    stores: &'a mut Stores,
     clock: &'a Clock,
     captures: Captures,
     questions: Questions,
     log_sessions: bool,
-    /// Operations that the journal was given, and those that it has replied to.
+    /// Operations that the stores were given, and those that they have replied to.
     stored: u64,
     replied: u64,
-    /// Answers that wait until it has replied to so many.
+    /// Answers that wait until they have replied to so many.
     held: VecDeque<(u64, Reply, Answer)>,
     bytes: Vec<u8>,
 }
@@ -300,9 +304,9 @@ impl Data<'_> {
             .write(&self.bytes[start - HEADER_LEN..end]);
     }
 
-    /// The rest of the drive loop: the journal, what leaves by itself, events, deadlines.
-    fn turn(&mut self) {
-        while let Some((id, reply)) = self.journal.poll() {
+    /// The rest of the drive loop: the stores, what leaves by itself, events, deadlines.
+    fn turn(&mut self) -> io::Result<()> {
+        while let Some((id, reply)) = self.stores.poll(self.clock.now()) {
             self.replied += 1;
             self.gateway.handle_store(self.clock.now(), id, reply);
         }
@@ -314,6 +318,12 @@ impl Data<'_> {
         {
             reply.send(answer);
         }
+        sharing::turn(
+            self.clock.now(),
+            &mut self.gateway,
+            self.stores,
+            &mut self.events,
+        )?;
         let now = self.clock.now();
         if self.gateway.poll_timeout().is_some_and(|at| at <= now) {
             self.gateway.handle_timeout(now);
@@ -329,12 +339,13 @@ impl Data<'_> {
             log::tell(&event, self.plan.debug_log, self.log_sessions);
             self.events.note(&event);
         }
+        Ok(())
     }
 
     /// Reads the resources again, and goes on as they say; as before if that cannot be.
     fn reload(&mut self, resources: &Resources<'_>, network: &mut Network) {
         self.settle(Duration::from_secs(1));
-        if self.stored > self.replied {
+        if self.stores.waiting() > 0 {
             tracing::error!("not reloaded: the journal does not reply; send SIGHUP once it does");
             return;
         }
@@ -344,6 +355,7 @@ impl Data<'_> {
             Ok(Reloaded::Changed(gateway, plan, taken)) => {
                 self.gateway = *gateway;
                 self.plan = *plan;
+                self.stores.set_scope(Scope::of(&self.plan));
                 tracing::info!(
                     sessions = taken.sessions,
                     sessions_lost = taken.sessions_lost,
@@ -361,10 +373,17 @@ impl Data<'_> {
                 self.events.push("Warning", "ReloadFailed", message);
             }
         }
-        self.turn();
+        self.turn_over();
     }
 
-    /// Lets answers about what was changed wait for the journal.
+    /// One turn; that another process has this replica's number, the next one tells again.
+    fn turn_over(&mut self) {
+        if let Err(error) = self.turn() {
+            tracing::error!("{error}");
+        }
+    }
+
+    /// Lets answers about what was changed wait for the stores.
     fn hold(&mut self, written: Vec<(Reply, Answer)>) {
         if written.is_empty() {
             return;
@@ -378,26 +397,23 @@ impl Data<'_> {
     fn submit(&mut self) {
         while let Some(operation) = self.gateway.poll_store() {
             self.stored += 1;
-            self.journal.submit(operation);
+            self.stores.submit(self.clock.now(), operation);
         }
     }
 
-    /// Waits for the journal, so long at most: its replies are for this gateway, not for the next.
+    /// Waits for the stores, so long at most: their replies are for this gateway, not for the next.
     fn settle(&mut self, most: Duration) {
-        self.turn();
+        self.turn_over();
         let until = self.clock.now().saturating_add(most);
-        while self.stored > self.replied && self.clock.now() < until {
+        while self.stores.waiting() > 0 && self.clock.now() < until {
             let wait = Timespec {
                 tv_sec: 0,
                 tv_nsec: 10_000_000,
             };
-            let mut waited = [PollFd::from_borrowed_fd(
-                self.journal.as_fd(),
-                PollFlags::IN,
-            )];
+            let mut waited = [PollFd::from_borrowed_fd(self.stores.as_fd(), PollFlags::IN)];
             let _ = rustix::event::poll(&mut waited, Some(&wait));
-            self.journal.hush();
-            self.turn();
+            self.stores.hush();
+            self.turn_over();
         }
     }
 }

@@ -1,0 +1,308 @@
+//! What is done to an entry in one step: Lua, run by the server.
+//!
+//! Hosts are compared as text. One that is written otherwise than we write it (wrapped, or another spelling)
+//! comes back, is read here, and the script is asked again with that very text as what is expected.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+
+use dns46::{StoreAction, StoreReply};
+use redis::{Cmd, Script, Value, cmd};
+
+use super::keys::{self, Keys};
+use super::wire::bytes;
+
+/// Both scripts that write begin so. KEYS: host, address, lease, replica. ARGV: what is wanted and what else is
+/// as good, the address, the expiry, who we are (empty: anybody may).
+const PUT: &str = r"
+local function plain(text) return string.match(text, '[^S]*$') end
+if ARGV[5] ~= '' and redis.call('GET', KEYS[4]) ~= ARGV[5] then return 'fenced' end
+local kept = redis.call('GET', KEYS[1])
+local same = kept and (plain(kept) == ARGV[1] or kept == ARGV[2])
+if kept and not same then
+  if ARGV[6] ~= 'assert' then return {kept} end
+  local back = ARGV[8] .. plain(kept)
+  local old = redis.call('GET', back)
+  if old and plain(old) == ARGV[3] then redis.call('DEL', back) end
+end
+local lasts = ARGV[4] == '0' or (kept and redis.call('PTTL', KEYS[1]) == -1)
+local function write(key, value)
+  if lasts then redis.call('SET', key, value) else redis.call('SET', key, value, 'PX', ARGV[4]) end
+end
+local function renew(key)
+  if ARGV[4] == '0' then redis.call('PERSIST', key)
+  elseif not lasts then redis.call('PEXPIRE', key, ARGV[4]) end
+end
+if same and plain(kept) == kept then
+  renew(KEYS[1])
+else
+  write(KEYS[1], ARGV[1])
+end
+local back = redis.call('GET', KEYS[2])
+if back and plain(back) ~= ARGV[3] then
+  local other = redis.call('GET', ARGV[7] .. plain(back))
+  if other and (plain(other) == ARGV[1] or other == ARGV[2]) then return 1 end
+elseif back and plain(back) == back then
+  renew(KEYS[2])
+  return 1
+end
+write(KEYS[2], ARGV[3])
+return 1
+";
+
+/// KEYS: host, lease, address. ARGV: who, for how long, the expiry, what is expected and what else is as good
+/// (empty: anything is).
+const USE: &str = r"
+local function plain(text) return string.match(text, '[^S]*$') end
+local kept = redis.call('GET', KEYS[1])
+if not kept then return false end
+if ARGV[4] ~= '' and plain(kept) ~= ARGV[4] and kept ~= ARGV[5] then return {kept} end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
+if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
+local left = redis.call('PTTL', KEYS[1])
+if left >= 0 and left < tonumber(ARGV[3]) / 2 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  redis.call('PEXPIRE', KEYS[3], ARGV[3])
+end
+return kept
+";
+
+/// KEYS: host, address, lease, replica. ARGV: what is expected and what else is as good, the address, who we are
+/// (empty: anybody may), and whether leases count.
+const DELETE: &str = r"
+local function plain(text) return string.match(text, '[^S]*$') end
+if ARGV[4] ~= '' and redis.call('GET', KEYS[4]) ~= ARGV[4] then return 'fenced' end
+local kept = redis.call('GET', KEYS[1])
+if not kept then return 1 end
+if plain(kept) ~= ARGV[1] and kept ~= ARGV[2] then return {kept} end
+if ARGV[5] == 'leases' then
+  local time = redis.call('TIME')
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', time[1] * 1000 + math.floor(time[2] / 1000))
+  redis.call('ZREM', KEYS[3], ARGV[4])
+  if redis.call('ZCARD', KEYS[3]) > 0 then return 'leased' end
+end
+local back = redis.call('GET', KEYS[2])
+if back and plain(back) == ARGV[3] then redis.call('DEL', KEYS[2]) end
+redis.call('DEL', KEYS[1], KEYS[3])
+return 1
+";
+
+/// KEYS: replica, alive. ARGV: who, for how long, what is told of us.
+const CLAIM: &str = r"
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] and redis.call('EXISTS', KEYS[2]) == 1 then return {holder} end
+if holder ~= ARGV[1] then redis.call('SET', KEYS[1], ARGV[1]) end
+redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[2])
+return holder or ''
+";
+
+pub(crate) struct Scripts {
+    put: Script,
+    lease: Script,
+    delete: Script,
+    claim: Script,
+}
+
+/// Whose slice an entry is written to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Writer<'a> {
+    /// The number of the replica whose slice it is.
+    pub(crate) replica: u32,
+    /// Who must hold that number; empty for entries of nobody's slice.
+    pub(crate) instance: &'a str,
+}
+
+impl Writer<'_> {
+    pub(crate) const ANYBODY: Self = Writer {
+        replica: 0,
+        instance: "",
+    };
+}
+
+/// What a script replied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Told {
+    Reply(StoreReply),
+    /// The entry is spelt so; it may be what was expected.
+    Spelt(Vec<u8>),
+    /// Somebody else holds the replica's number.
+    Fenced,
+}
+
+impl Scripts {
+    pub(crate) fn new() -> Self {
+        Self {
+            put: Script::new(PUT),
+            lease: Script::new(USE),
+            delete: Script::new(DELETE),
+            claim: Script::new(CLAIM),
+        }
+    }
+
+    /// To be sent to each server before the scripts are used.
+    pub(crate) fn load(&self) -> Vec<Cmd> {
+        [PUT, USE, DELETE, CLAIM]
+            .into_iter()
+            .map(|text| {
+                let mut load = cmd("SCRIPT");
+                load.arg("LOAD").arg(text);
+                load
+            })
+            .collect()
+    }
+
+    /// Writes a pair: never over another host, unless `assert`. An expiry of zero: it never ends.
+    #[expect(clippy::too_many_arguments, reason = "they are the script's")]
+    pub(crate) fn put(
+        &self,
+        keys: &Keys,
+        address: Ipv4Addr,
+        host: Ipv6Addr,
+        spelt: &[u8],
+        expiry: Duration,
+        writer: Writer<'_>,
+        assert: bool,
+    ) -> Cmd {
+        let mut put = call(
+            &self.put,
+            &[
+                keys.host(address),
+                keys.address(host),
+                keys.lease(address),
+                keys.replica(writer.replica),
+            ],
+        );
+        put.arg(host.to_string())
+            .arg(spelt)
+            .arg(address.to_string())
+            .arg(millis(expiry))
+            .arg(writer.instance)
+            .arg(if assert { "assert" } else { "" })
+            .arg(&keys.hosts)
+            .arg(&keys.addresses);
+        put
+    }
+
+    /// Reads an entry and notes that it is used.
+    #[expect(clippy::too_many_arguments, reason = "they are the script's")]
+    pub(crate) fn lease(
+        &self,
+        keys: &Keys,
+        address: Ipv4Addr,
+        host: Option<Ipv6Addr>,
+        spelt: &[u8],
+        lease: Duration,
+        expiry: Duration,
+        instance: &str,
+    ) -> Cmd {
+        let back = host.map_or_else(|| keys.lease(address), |host| keys.address(host));
+        let mut command = call(
+            &self.lease,
+            &[keys.host(address), keys.lease(address), back],
+        );
+        command
+            .arg(instance)
+            .arg(millis(lease))
+            .arg(millis(expiry))
+            .arg(host.map(|host| host.to_string()).unwrap_or_default())
+            .arg(spelt);
+        command
+    }
+
+    /// Deletes a pair; with `leases` only if nobody else uses it.
+    pub(crate) fn delete(
+        &self,
+        keys: &Keys,
+        address: Ipv4Addr,
+        host: Ipv6Addr,
+        spelt: &[u8],
+        writer: Writer<'_>,
+        leases: bool,
+    ) -> Cmd {
+        let mut command = call(
+            &self.delete,
+            &[
+                keys.host(address),
+                keys.address(host),
+                keys.lease(address),
+                keys.replica(writer.replica),
+            ],
+        );
+        command
+            .arg(host.to_string())
+            .arg(spelt)
+            .arg(address.to_string())
+            .arg(writer.instance)
+            .arg(if leases { "leases" } else { "" });
+        command
+    }
+
+    /// Takes or keeps a replica's number; replies with who held it before, in a list if that one lives.
+    pub(crate) fn claim(
+        &self,
+        keys: &Keys,
+        replica: u32,
+        instance: &str,
+        lease: Duration,
+        about: &str,
+    ) -> Cmd {
+        let names = [keys.replica(replica), keys.alive(replica)];
+        let mut command = call(&self.claim, &names);
+        command.arg(instance).arg(millis(lease)).arg(about);
+        command
+    }
+}
+
+fn call(script: &Script, keys: &[String]) -> Cmd {
+    let mut command = cmd("EVALSHA");
+    command.arg(script.get_hash()).arg(keys.len()).arg(keys);
+    command
+}
+
+fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What a script's reply to an operation means.
+pub(crate) fn read(action: &StoreAction, reply: &Value) -> Told {
+    let spelt = |list: &[Value]| match list.first().and_then(bytes) {
+        Some(text) => Told::Spelt(text.to_vec()),
+        None => Told::Reply(StoreReply::Failed),
+    };
+    match (action, reply) {
+        (_, Value::BulkString(text)) if text == b"fenced" => Told::Fenced,
+        (_, Value::BulkString(text)) if text == b"leased" => Told::Reply(StoreReply::Leased),
+        (_, Value::Array(list)) => spelt(list),
+        (StoreAction::Get { .. }, Value::BulkString(text)) => {
+            let host = keys::value(text);
+            Told::Reply(host.map_or(StoreReply::Absent, StoreReply::Found))
+        }
+        (StoreAction::Get { .. } | StoreAction::Renew { .. }, Value::Nil) => {
+            Told::Reply(StoreReply::Absent)
+        }
+        (StoreAction::Renew { .. }, Value::BulkString(_))
+        | (StoreAction::Put { .. } | StoreAction::Delete { .. }, Value::Int(1)) => {
+            Told::Reply(StoreReply::Done)
+        }
+        _ => Told::Reply(StoreReply::Failed),
+    }
+}
+
+/// What another text than expected means: `None` if it is the expected host, spelt otherwise.
+pub(crate) fn other(action: &StoreAction, spelt: &[u8]) -> Option<StoreReply> {
+    let kept: Option<Ipv6Addr> = keys::value(spelt);
+    match (action, kept) {
+        (
+            StoreAction::Put { host, .. }
+            | StoreAction::Renew { host, .. }
+            | StoreAction::Delete { host, .. },
+            Some(kept),
+        ) if kept == *host => None,
+        // Whatever it is, it is not ours to forget.
+        (StoreAction::Delete { .. }, _) => Some(StoreReply::Done),
+        (_, Some(kept)) => Some(StoreReply::Conflict(kept)),
+        (_, None) => Some(StoreReply::Failed),
+    }
+}

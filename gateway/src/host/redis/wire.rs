@@ -1,0 +1,222 @@
+//! One connection: commands out, replies in, each within a time.
+
+use core::time::Duration;
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+
+use redis::{Cmd, Parser, Value, cmd};
+use rustls::{ClientConnection, StreamOwned};
+
+use super::access::Access;
+use super::location::Server;
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error("{server}: {why}")]
+    Connect { server: String, why: String },
+    #[error("{file}: {why}")]
+    File { file: String, why: String },
+    #[error("TLS: {0}")]
+    Tls(String),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// What the server says to a command.
+    #[error("the server says: {0}")]
+    Server(String),
+    #[error("{0}")]
+    Reply(String),
+    /// It does not take writes.
+    #[error("{server} is no master but {role}")]
+    Role { server: String, role: String },
+    /// Sentinels know nothing of it, or none answers.
+    #[error("no Sentinel tells of {master}: {why}")]
+    Sentinel { master: String, why: String },
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(into),
+            Self::Tls(stream) => stream.read(into),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(from),
+            Self::Tls(stream) => stream.write(from),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+pub(crate) struct Connection {
+    stream: Stream,
+    parser: Parser,
+    server: Server,
+}
+
+impl Connection {
+    /// Connects and tells who we are; each step, and every later reply, may take `patience`.
+    pub(crate) fn open(
+        server: &Server,
+        access: &Access,
+        patience: Duration,
+    ) -> Result<Self, StoreError> {
+        let failed = |why: &dyn core::fmt::Display| StoreError::Connect {
+            server: server.to_string(),
+            why: why.to_string(),
+        };
+        let addresses = (server.host.as_str(), server.port).to_socket_addrs();
+        let mut addresses = addresses.map_err(|error| failed(&error))?;
+        let first = addresses.next().ok_or_else(|| failed(&"no address"))?;
+        let mut stream = TcpStream::connect_timeout(&first, patience);
+        for address in addresses {
+            if stream.is_err() {
+                stream = TcpStream::connect_timeout(&address, patience);
+            }
+        }
+        let stream = stream.map_err(|error| failed(&error))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
+        let stream = match &access.tls {
+            None => Stream::Plain(stream),
+            Some(tls) => {
+                let session = tls.session(server)?;
+                Stream::Tls(Box::new(StreamOwned::new(session, stream)))
+            }
+        };
+        let mut connection = Self {
+            stream,
+            parser: Parser::new(),
+            server: server.clone(),
+        };
+        let mut greeting = Vec::new();
+        if let Some(password) = access.password()? {
+            let mut auth = cmd("AUTH");
+            if let Some(user) = &access.user {
+                auth.arg(user);
+            }
+            auth.arg(password);
+            greeting.push(auth);
+        }
+        if access.database != 0 {
+            let mut select = cmd("SELECT");
+            select.arg(access.database);
+            greeting.push(select);
+        }
+        let greeted = connection.ask_all(&greeting);
+        for reply in greeted.map_err(|error| failed(&error))? {
+            told(reply).map_err(|error| failed(&error))?;
+        }
+        Ok(connection)
+    }
+
+    pub(crate) const fn server(&self) -> &Server {
+        &self.server
+    }
+
+    pub(crate) fn send(&mut self, commands: &[Cmd]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        for command in commands {
+            command.write_packed_command(&mut bytes);
+        }
+        self.stream.write_all(&bytes)?;
+        self.stream.flush()
+    }
+
+    /// The next reply, or message; `None` if its time is over: it may still come, whole.
+    pub(crate) fn receive(&mut self) -> Result<Option<Value>, StoreError> {
+        match self.parser.parse_value(&mut self.stream) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_timeout() => Ok(None),
+            Err(error) => Err(StoreError::Reply(error.to_string())),
+        }
+    }
+
+    /// The replies to all commands, which are sent at once; errors of single ones are among them.
+    pub(crate) fn ask_all(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, StoreError> {
+        self.send(commands)?;
+        let reply = |_: &Cmd| {
+            let late = || StoreError::Reply("no reply in time".to_owned());
+            self.receive()?.ok_or_else(late)
+        };
+        commands.iter().map(reply).collect()
+    }
+
+    pub(crate) fn ask(&mut self, command: Cmd) -> Result<Value, StoreError> {
+        let reply = self.ask_all(&[command])?.pop();
+        told(reply.unwrap_or_default())
+    }
+
+    /// Fails unless the server takes writes.
+    pub(crate) fn verify_role(&mut self) -> Result<(), StoreError> {
+        let reply = self.ask(cmd("ROLE"))?;
+        self.check_role(&reply)
+    }
+
+    /// The same, of a reply to ROLE.
+    pub(crate) fn check_role(&self, reply: &Value) -> Result<(), StoreError> {
+        match role(reply).as_deref() {
+            Some("master") => Ok(()),
+            role => Err(StoreError::Role {
+                server: self.server.to_string(),
+                role: role.unwrap_or("nothing known").to_owned(),
+            }),
+        }
+    }
+}
+
+/// `master`, `slave` or `sentinel`.
+pub(crate) fn role(reply: &Value) -> Option<String> {
+    let Value::Array(parts) = reply else {
+        return None;
+    };
+    string(parts.first()?)
+}
+
+/// The reply, unless it is an error.
+pub(crate) fn told(reply: Value) -> Result<Value, StoreError> {
+    match reply {
+        Value::ServerError(error) => {
+            let details = error.details().unwrap_or_default();
+            Err(StoreError::Server(format!("{} {details}", error.code())))
+        }
+        other => Ok(other),
+    }
+}
+
+pub(crate) fn bytes(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.as_bytes()),
+        _ => None,
+    }
+}
+
+pub(crate) fn string(value: &Value) -> Option<String> {
+    Some(String::from_utf8_lossy(bytes(value)?).into_owned())
+}
+
+/// The elements of a list.
+pub(crate) fn list(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(values) | Value::Set(values) => values,
+        _ => Vec::new(),
+    }
+}
