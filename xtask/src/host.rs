@@ -203,6 +203,14 @@ fn asked(tree: &Tree, lab: &Lab) -> Result<(), String> {
         text(command)
     };
     let tables = gateway("tmctl -d blade virtual_server_stat -s name,clientside.tot_conns")?;
+    let link = lab.folder.join("tmctl");
+    std::os::unix::fs::symlink(program(tree), &link).map_err(|error| error.to_string())?;
+    let mut by_name = Command::new(&link);
+    by_name.args("-d blade virtual_server_stat -s name,clientside.tot_conns".split(' '));
+    by_name.arg("--state").arg(&state);
+    if text(by_name)?.lines().next() != tables.lines().next() {
+        return Err("called as tmctl it prints something else".to_owned());
+    }
     let head = "name              clientside.tot_conns\n----------------- --------------------\n";
     let nat46 = tables
         .lines()
