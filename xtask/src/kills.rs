@@ -118,7 +118,7 @@ fn run(tree: &Tree, lab: &Lab, rounds: usize) -> Outcome {
 }
 
 fn host(number: usize) -> String {
-    format!("2001:db8:99::{number:x}")
+    core::net::Ipv6Addr::new(0x2001, 0xdb8, 0x99, 0, 0, 0, 0, number as u16).to_string()
 }
 
 /// Addresses by the hosts that they were told to stand for.
