@@ -55,10 +55,13 @@ impl Limiter {
     }
 
     /// Whether a query of `client` is accepted; counts it if so.
+    #[inline]
     pub(crate) fn admit(&mut self, now: Duration, client: IpAddr) -> bool {
-        if self.all.is_none() && self.network.is_none() {
-            return true;
-        }
+        (self.all.is_none() && self.network.is_none()) || self.count(now, client)
+    }
+
+    #[inline(never)]
+    fn count(&mut self, now: Duration, client: IpAddr) -> bool {
         let all = match self.all {
             None => Some(self.all_whole_at),
             Some(rate) => rate.admit(now, self.all_whole_at),

@@ -1,12 +1,13 @@
 //! The way of a query: an answer at once where the cache has it, else a ticket.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Resolver;
 use crate::cache::{Found, Freshness};
 use crate::client::{Client, DropReason, Ticket, Transport, Verdict};
 use crate::entry::{Age, Entry, write_empty, write_refusal};
-use crate::key::{Key, Variant};
+use crate::key::{Asked, Key};
 use crate::ticket::{Failure, Other, State};
 use crate::understand::{self, Kind};
 use crate::wire::{ExtendedError, Query, QueryError, rcode};
@@ -32,12 +33,37 @@ impl Resolver {
     ) -> Verdict {
         self.now = now;
         self.stats.count_query(client.transport);
-        let admitted = self.limiter.admit(now, client.address.ip());
+        if !self.limiter.admit(now, client.address.ip()) {
+            return self.limited(client.transport, query, out);
+        }
+        match Query::parse_plain(query) {
+            Some(query) => self.resolve(now, &client, &query, policy, out),
+            None => self.resolve_odd(now, &client, query, policy, out),
+        }
+    }
+
+    /// A query that is not as almost all are, or none at all.
+    #[cold]
+    fn resolve_odd(
+        &mut self,
+        now: Duration,
+        client: &Client,
+        query: &[u8],
+        policy: u8,
+        out: &mut [u8],
+    ) -> Verdict {
         match Query::parse(query) {
-            Err(error) if admitted => self.refuse_message(query, &error, out),
-            Ok(query) if admitted => self.resolve(now, client, &query, policy, out),
-            Ok(query) if self.config.limited_truncate && client.transport == Transport::Udp => {
-                let envelope = self.envelope(client.transport, &query, None);
+            Ok(query) => self.resolve(now, client, &query, policy, out),
+            Err(error) => self.refuse_message(query, &error, out),
+        }
+    }
+
+    /// A query over the limit.
+    #[cold]
+    fn limited(&mut self, transport: Transport, query: &[u8], out: &mut [u8]) -> Verdict {
+        match Query::parse(query) {
+            Ok(query) if self.config.limited_truncate && transport == Transport::Udp => {
+                let envelope = self.envelope(transport, &query, None);
                 let reply = write_empty(&query, rcode::NOERROR, true, envelope, out);
                 self.finish(reply, out)
             }
@@ -45,6 +71,7 @@ impl Resolver {
         }
     }
 
+    #[cold]
     fn refuse_message(&mut self, query: &[u8], error: &QueryError, out: &mut [u8]) -> Verdict {
         match (error, error.rcode()) {
             (QueryError::Response, _) => self.drop_query(DropReason::Response),
@@ -56,38 +83,54 @@ impl Resolver {
         }
     }
 
+    #[inline]
     fn resolve(
         &mut self,
         now: Duration,
-        client: Client,
+        client: &Client,
         query: &Query<'_>,
         policy: u8,
         out: &mut [u8],
     ) -> Verdict {
         self.stats.types.count(query.rtype());
-        let key = Key::new(self.store.hash, query.question_wire(), Variant::of(query));
-        let local = self.local.as_ref();
-        if let Some(message) = local.and_then(|local| local.answer(query, key.name())) {
+        let asked = Asked::of(self.store.hash, query);
+        if self.local.is_some()
+            && let Some(message) = self.local_answer(query, &asked)
+        {
             return self.reply_local(now, client.transport, query, &message, out);
         }
         let policy = if query.checking_disabled() { 0 } else { policy };
-        let found = self.lookup(now, &key);
+        let mut found = self.fresh(now, &asked);
+        if found.is_none() {
+            found = self.lookup(now, &asked);
+        }
         match found {
             Some(found) if found.state == Freshness::Fresh => {
-                self.hit(now, client, query, &key, found, policy, out)
+                self.hit(now, client, query, &asked, found, policy, out)
             }
-            Some(found)
-                if found.state == Freshness::StaleUnanswered
-                    && self.stale_is_whole(found, policy)
-                    && query.recursion_desired() =>
-            {
-                self.reply_stale(now, client.transport, query, found, out)
-            }
-            Some(_) | None => self.miss(now, client, query, &key, policy, found.is_some(), out),
+            Some(_) | None => self.miss(now, client, query, &asked, policy, found, out),
         }
     }
 
+    /// An answer to the question, or the denial of its name, that holds.
+    #[inline]
+    fn fresh(&mut self, now: Duration, asked: &Asked<'_>) -> Option<Found> {
+        let fresh = |found: &Found| found.state == Freshness::Fresh;
+        let exact = self.store.probe(now, asked).filter(fresh);
+        exact.or_else(|| {
+            let denied = self.store.probe(now, &asked.with_type(0));
+            denied.filter(fresh)
+        })
+    }
+
+    #[inline(never)]
+    fn local_answer(&self, query: &Query<'_>, asked: &Asked<'_>) -> Option<Vec<u8>> {
+        let local = self.local.as_ref()?;
+        local.answer(query, asked.to_key().name())
+    }
+
     /// An answer that is made here, and authoritative (RFC 6303 §3).
+    #[inline(never)]
     fn reply_local(
         &mut self,
         now: Duration,
@@ -110,40 +153,41 @@ impl Resolver {
     }
 
     /// An answer to the question, or the denial of its name (RFC 2308 §5, RFC 8020 §2).
-    pub(super) fn lookup(&mut self, now: Duration, key: &Key) -> Option<Found> {
-        let exact = self.store.probe(now, key);
+    #[inline(never)]
+    pub(super) fn lookup(&mut self, now: Duration, asked: &Asked<'_>) -> Option<Found> {
+        let exact = self.store.probe(now, asked);
         if exact.is_some_and(|found| found.state == Freshness::Fresh) {
             return exact;
         }
-        match self.store.probe(now, &key.with_type(0)) {
+        match self.store.probe(now, &asked.with_type(0)) {
             denied @ Some(Found {
                 state: Freshness::Fresh,
                 ..
             }) => denied,
-            denied => self.denied_above(now, key).or(exact).or(denied),
+            denied => self.denied_above(now, asked).or(exact).or(denied),
         }
     }
 
     /// The denial of a name above (RFC 8020 §2), made into one of this name. Not for DO=1: the proof
     /// would be that of another name.
-    fn denied_above(&mut self, now: Duration, key: &Key) -> Option<Found> {
-        if !self.config.name_error_cut || key.variant.dnssec_ok() {
+    fn denied_above(&mut self, now: Duration, asked: &Asked<'_>) -> Option<Found> {
+        if !self.config.name_error_cut || asked.variant.dnssec_ok() {
             return None;
         }
-        let mut above = key.with_type(0);
+        let mut above = asked.with_type(0);
         loop {
-            above = above.parent()?;
+            above = above.parent(self.store.hash)?;
             let found = self.store.probe(now, &above);
             let Some(found) = found.filter(|found| found.state == Freshness::Fresh) else {
                 continue;
             };
-            let denied = key.with_type(0);
+            let denied = asked.with_type(0).to_key();
             let entry = self
                 .store
                 .entry(found)?
-                .denied_below(now, &above, &denied)?;
+                .denied_below(now, &above.to_key(), &denied)?;
             self.store.insert(now, &denied, entry, 0);
-            return self.store.probe(now, &denied);
+            return self.store.probe(now, &denied.asked());
         }
     }
 
@@ -151,12 +195,13 @@ impl Resolver {
         clippy::too_many_arguments,
         reason = "the parts of one query, passed on once"
     )]
+    #[inline]
     fn hit(
         &mut self,
         now: Duration,
-        client: Client,
+        client: &Client,
         query: &Query<'_>,
-        key: &Key,
+        asked: &Asked<'_>,
         found: Found,
         policy: u8,
         out: &mut [u8],
@@ -164,23 +209,26 @@ impl Resolver {
         let Some(entry) = self.store.entry(found) else {
             return self.drop_query(DropReason::NoSpace);
         };
-        let (zone, kind, tag) = (usize::from(entry.zone), entry.kind, entry.tag);
-        self.stats.count_zone(zone);
-        let error = (kind == Kind::Failure).then_some(ExtendedError::CACHED);
-        if tag != 0 && policy != 0 {
-            self.prefetch(now, key, found);
-            return self.hit_derived(now, client, query, key, found, policy, out);
-        }
-        let envelope = self.envelope(client.transport, query, error);
-        let Some(entry) = self.store.entry(found) else {
-            return self.drop_query(DropReason::NoSpace);
+        let (zone, kind) = (usize::from(entry.zone), entry.kind);
+        let ending = found.popular && kind != Kind::Failure && entry.is_ending(found.age);
+        let reply = if entry.tag != 0 && policy != 0 {
+            None
+        } else {
+            let error = (kind == Kind::Failure).then_some(ExtendedError::CACHED);
+            let envelope = self.envelope(client.transport, query, error);
+            Some(entry.write_reply(Age::of(found.age), query, envelope, out))
         };
-        let reply = entry.write_reply(entry.age(now), query, envelope, out);
-        self.stats.count_hit(kind, false);
-        if found.popular && kind != Kind::Failure {
-            self.prefetch(now, key, found);
+        self.stats.count_zone(zone);
+        if ending {
+            self.prefetch(now, asked);
         }
-        self.finish(reply, out)
+        match reply {
+            Some(reply) => {
+                self.stats.count_hit(kind, false);
+                self.finish(reply, out)
+            }
+            None => self.hit_derived(now, client, query, asked, found, policy, out),
+        }
     }
 
     /// A plain answer that is to be derived from: the derived one, or a ticket to make it.
@@ -188,18 +236,19 @@ impl Resolver {
         clippy::too_many_arguments,
         reason = "the parts of one query, passed on once"
     )]
+    #[inline(never)]
     fn hit_derived(
         &mut self,
         now: Duration,
-        client: Client,
+        client: &Client,
         query: &Query<'_>,
-        key: &Key,
+        asked: &Asked<'_>,
         plain: Found,
         policy: u8,
         out: &mut [u8],
     ) -> Verdict {
         let envelope = self.envelope(client.transport, query, None);
-        let derived = self.store.probe(now, &key.with_policy(policy));
+        let derived = self.store.probe(now, &asked.with_policy(policy));
         if let Some(entry) = derived.and_then(|found| self.store.entry(found)) {
             let reply = entry.write_reply(entry.age(now), query, envelope, out);
             let kind = entry.kind;
@@ -215,7 +264,10 @@ impl Resolver {
             other: Other::Unasked,
         };
         let deadline_at = now.saturating_add(self.config.client_deadline);
-        match self.tickets.park(client, query, policy, state, deadline_at) {
+        match self
+            .tickets
+            .park(*client, query, policy, state, deadline_at)
+        {
             Ok(key) => Verdict::Derive(Ticket(key)),
             Err(reason) => self.drop_query(reason),
         }
@@ -225,16 +277,25 @@ impl Resolver {
         clippy::too_many_arguments,
         reason = "the parts of one query, passed on once"
     )]
+    #[inline(never)]
     fn miss(
         &mut self,
         now: Duration,
-        client: Client,
+        client: &Client,
         query: &Query<'_>,
-        key: &Key,
+        asked: &Asked<'_>,
         policy: u8,
-        has_stale: bool,
+        expired: Option<Found>,
         out: &mut [u8],
     ) -> Verdict {
+        if let Some(found) = expired
+            && found.state == Freshness::StaleUnanswered
+            && self.stale_is_whole(found, policy)
+            && query.recursion_desired()
+        {
+            return self.reply_stale(client.transport, query, found, out);
+        }
+        let key = &asked.to_key();
         let zone = match self.forwarder.zones.route(key.name()) {
             Route::Ask(zone) => zone,
             Route::Fail => {
@@ -252,7 +313,10 @@ impl Resolver {
         let deadline_at = now.saturating_add(self.config.client_deadline);
         // The state is known once the question is asked, and the question is asked once there is room.
         let state = State::Failed(Failure::Overloaded);
-        let ticket = match self.tickets.park(client, query, policy, state, deadline_at) {
+        let ticket = match self
+            .tickets
+            .park(*client, query, policy, state, deadline_at)
+        {
             Ok(key) => Ticket(key),
             Err(reason) => return self.drop_query(reason),
         };
@@ -263,7 +327,7 @@ impl Resolver {
         if let Some(parked) = self.tickets.get_mut(ticket.0) {
             parked.state = State::Waiting(fetch);
         }
-        if has_stale && query.recursion_desired() {
+        if expired.is_some() && query.recursion_desired() {
             let at = now.saturating_add(CLIENT_RESPONSE_TIMER).min(deadline_at);
             self.tickets.set_timer(ticket.0, at);
         }
@@ -288,14 +352,10 @@ impl Resolver {
     }
 
     /// Asks again for what is asked for often, in the last tenth of its life.
-    fn prefetch(&mut self, now: Duration, key: &Key, found: Found) {
-        if !self.config.prefetch || !found.popular {
-            return;
-        }
-        let Some(entry) = self.store.entry(found) else {
-            return;
-        };
-        if !entry.is_ending(now) || self.forwarder.is_asked(key) {
+    #[cold]
+    fn prefetch(&mut self, now: Duration, asked: &Asked<'_>) {
+        let key = &asked.to_key();
+        if !self.config.prefetch || self.forwarder.is_asked(key) {
             return;
         }
         if let Route::Ask(zone) = self.forwarder.zones.route(key.name())
@@ -315,7 +375,6 @@ impl Resolver {
 
     pub(super) fn reply_stale(
         &mut self,
-        _now: Duration,
         transport: Transport,
         query: &Query<'_>,
         found: Found,
@@ -378,6 +437,7 @@ impl Resolver {
     }
 
     /// Counts a reply that leaves.
+    #[inline]
     pub(super) fn finish(&mut self, reply: Option<usize>, out: &[u8]) -> Verdict {
         match reply {
             Some(length) => {

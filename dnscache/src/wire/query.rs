@@ -119,10 +119,7 @@ impl<'a> Query<'a> {
         if [an0, an1, ns0, ns1, ar0, ar1] != [0; 6] {
             let counts = [[an0, an1], [ns0, ns1], [ar0, ar1]].map(u16::from_be_bytes);
             let at = HEADER_BYTES + question.len();
-            query.edns = match plain_opt(message, at, counts) {
-                Some(edns) => Some(edns),
-                None => read_edns(message, at, counts)?,
-            };
+            query.edns = read_edns(message, at, counts)?;
         }
         match query.rtype() {
             found @ (rtype::OPT | rtype::TKEY | rtype::TSIG | rtype::IXFR | rtype::AXFR) => {
@@ -130,6 +127,38 @@ impl<'a> Query<'a> {
             }
             _ => Ok(query),
         }
+    }
+
+    /// Reads a query such as almost all are: one question, and at most an OPT record without options.
+    /// `None`: [`parse`](Self::parse) it.
+    #[inline]
+    pub(crate) fn parse_plain(message: &'a [u8]) -> Option<Self> {
+        /// QDCOUNT 1, and the other counts 0.
+        const QUESTION: u64 = 1 << 48;
+        let (header, body) = message.split_first_chunk::<HEADER_BYTES>()?;
+        let [i0, i1, f0, f1, counts @ ..] = *header;
+        let flags = u16::from_be_bytes([f0, f1]);
+        let counts = u64::from_be_bytes(counts);
+        if flags & (flag::QR | flag::OPCODE) != 0 || counts & !1 != QUESTION {
+            return None;
+        }
+        let question = question(body)?;
+        let [high, low, _, _] = *question.last_chunk()?;
+        let rtype = u16::from_be_bytes([high, low]);
+        if rtype == rtype::OPT || (rtype::TKEY..=rtype::AXFR).contains(&rtype) {
+            return None;
+        }
+        let edns = if counts == QUESTION {
+            None
+        } else {
+            Some(plain_opt(body.get(question.len()..)?)?)
+        };
+        Some(Self {
+            id: u16::from_be_bytes([i0, i1]),
+            flags,
+            question,
+            edns,
+        })
     }
 
     /// A query put together from its parts, for whoever asks on its own account.
@@ -242,31 +271,30 @@ impl<'a> Query<'a> {
 
 /// Name, type and class at the start of `body`; a compressed name is none (there is nothing before
 /// the question to point at).
+#[inline]
 pub(crate) fn question(body: &[u8]) -> Option<&[u8]> {
-    let mut at = 0usize;
+    let (mut at, mut lengths) = (0_usize, 0);
     loop {
-        let length = usize::from(*body.get(at)?);
-        if length > 63 {
-            return None;
-        }
-        at = at.checked_add(length)?.checked_add(1)?;
+        let length = *body.get(at)?;
+        lengths |= length;
+        // No overflow: a slice is shorter than half of all numbers.
+        at = at.wrapping_add(usize::from(length)).wrapping_add(1);
         if length == 0 {
             break;
         }
     }
-    if at > super::NAME_BYTES {
+    if lengths > 63 || at > super::NAME_BYTES {
         return None;
     }
-    body.get(..at.checked_add(4)?)
+    body.get(..at.wrapping_add(4))
 }
 
-/// An OPT record of version 0 without options that is all there is behind the question: what most
-/// queries have, and no need to look at records for.
+/// An OPT record of version 0 without options, and nothing behind it.
 #[inline]
-fn plain_opt(message: &[u8], at: usize, counts: [u16; 3]) -> Option<Edns> {
-    let record: &[u8; OPT_BYTES] = message.get(at..)?.try_into().ok()?;
+fn plain_opt(record: &[u8]) -> Option<Edns> {
+    let record: &[u8; OPT_BYTES] = record.try_into().ok()?;
     match *record {
-        [0, 0, 41, size0, size1, _, 0, flags0, flags1, 0, 0] if counts == [0, 0, 1] => {
+        [0, 0, 41, size0, size1, _, 0, flags0, flags1, 0, 0] => {
             let size = u16::from_be_bytes([size0, size1]);
             let flags = u32::from(u16::from_be_bytes([flags0, flags1]));
             Some(Edns::from_fields(size, flags))
