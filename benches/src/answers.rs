@@ -35,7 +35,8 @@ const HEADER: usize = 12;
 /// Octets of the OPT record that only queries of clients have.
 const OPT: usize = 11;
 const PARENT: &[u8] = b"\x07example\x03com\0";
-const START: Duration = Duration::from_secs(1000);
+/// When every answer was received.
+pub const START: Duration = Duration::from_secs(1000);
 
 /// A query as it comes: a header, a question, and an OPT record.
 #[derive(Clone, Debug)]

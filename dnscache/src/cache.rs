@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 
 use crate::entry::Entry;
 use crate::hash::HashKey;
-use crate::key::{Asked, Key, Variant};
+use crate::key::{Asked, Case, Key, Variant};
 use crate::sieve::{Link, Links, Sieve};
 use crate::stats::CacheStats;
 use crate::understand::Kind;
@@ -86,6 +86,18 @@ pub(crate) struct Found {
     pub(crate) popular: bool,
 }
 
+/// An answer that holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fresh<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) slot: u32,
+    /// Nanoseconds since it was received.
+    pub(crate) age: u64,
+    pub(crate) popular: bool,
+    /// The question has no letter in upper case.
+    pub(crate) is_lower: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
     Fresh,
@@ -138,7 +150,7 @@ impl Slot {
             && self
                 .entry
                 .as_ref()
-                .is_some_and(|entry| asked.is(entry.question()))
+                .is_some_and(|entry| asked.compare(asked.numbers(), entry.question()).is_some())
     }
 
     fn is_negative(&self) -> bool {
@@ -195,6 +207,49 @@ impl Store {
                     .is_some_and(|slot| slot.holds(asked, hash))
             })
             .copied()
+    }
+
+    /// What [`probe`](Self::probe) finds of a question, or of the denial of its name, if it holds; without
+    /// being seen. `None` says little: an answer that has expired hides a denial, and of two equal hashes
+    /// only one is looked at.
+    #[inline(always)]
+    pub(crate) fn fresh(&self, now: Duration, asked: &Asked<'_>) -> Option<Fresh<'_>> {
+        let exact = self.by_hash(asked.hash());
+        let (index, numbers) = match exact {
+            Some(index) => (index, asked.numbers()),
+            None => {
+                let denied = asked.with_type(0);
+                (self.by_hash(denied.hash())?, denied.numbers())
+            }
+        };
+        let slot = self.slots.get(index)?;
+        let entry = slot.entry.as_ref()?;
+        let case = asked.compare(numbers, entry.question())?;
+        let age = entry.nanos_since(now);
+        let holds = slot.variant == asked.variant
+            && entry.is_fresh(age)
+            && (asked.variant.policy() == 0 || slot.mark == self.generation);
+        holds.then_some(Fresh {
+            entry,
+            slot: index,
+            age,
+            popular: slot.visited,
+            is_lower: case == Case::Lower,
+        })
+    }
+
+    #[inline(always)]
+    fn by_hash(&self, hash: u64) -> Option<u32> {
+        let matches = |slot: &u32| self.slots.get(*slot).is_some_and(|slot| slot.hash == hash);
+        self.index.find(hash, matches).copied()
+    }
+
+    /// An answer is given.
+    #[inline]
+    pub(crate) fn visit(&mut self, slot: u32) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.visited = true;
+        }
     }
 
     /// The answer to a question, if it may still be given.

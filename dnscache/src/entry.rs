@@ -43,11 +43,10 @@ pub(crate) enum Age {
     Stale,
 }
 
-impl Age {
-    #[inline]
-    pub(crate) fn of(nanos_since: u64) -> Self {
-        Self::Seconds(u32::try_from(nanos_since / SECOND).unwrap_or(u32::MAX))
-    }
+/// Whole seconds.
+#[inline]
+pub(crate) fn seconds(nanos: u64) -> u32 {
+    u32::try_from(nanos / SECOND).unwrap_or(u32::MAX)
 }
 
 /// Nanoseconds of a second.
@@ -200,7 +199,7 @@ impl Entry {
     /// How old it is, and so how its TTLs are to be given.
     #[inline]
     pub(crate) fn age(&self, now: Duration) -> Age {
-        Age::of(self.nanos_since(now))
+        Age::Seconds(seconds(self.nanos_since(now)))
     }
 
     /// Nanoseconds since it was received.
@@ -265,6 +264,51 @@ impl Entry {
                 put_u32(message, at, ttl.max(floor).min(ceiling));
             }
         }
+    }
+
+    /// Writes the whole reply to `query`, as almost all are: its length, or `None` if it is none of
+    /// those, or longer than `limit`. Copies once, and patches identifier, flags, question, TTLs and OPT
+    /// record. `is_lower`: the query's question has no letter in upper case.
+    #[inline(always)]
+    pub(crate) fn write_whole(
+        &self,
+        seconds: u32,
+        query: &Query<'_>,
+        is_lower: bool,
+        limit: usize,
+        udp_bytes: u16,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let (message, offsets) = self
+            .bytes
+            .split_at_checked(usize::from(self.message_bytes))?;
+        let edns = query.edns();
+        let length = message.len() + edns.map_or(0, |_| OPT_BYTES);
+        if length > limit {
+            return None;
+        }
+        let (reply, behind) = out.get_mut(..length)?.split_at_mut_checked(message.len())?;
+        reply.copy_from_slice(message);
+        let [_, _, flags0, flags1, .., count0, count1] = message.first_chunk::<HEADER_BYTES>()?;
+        let (header, body) = reply.split_first_chunk_mut::<HEADER_BYTES>()?;
+        let [i0, i1, f0, f1, .., ar0, ar1] = header;
+        [*i0, *i1] = query.id().to_be_bytes();
+        let stored = u16::from_be_bytes([*flags0, *flags1]);
+        [*f0, *f1] = reply_flags(query, stored).to_be_bytes();
+        if let Some(edns) = edns {
+            *behind.first_chunk_mut()? = plain_opt(udp_bytes, 0, edns.dnssec_ok);
+            let count = u16::from_be_bytes([*count0, *count1]).checked_add(1)?;
+            [*ar0, *ar1] = count.to_be_bytes();
+        }
+        let own_question = body.get_mut(..query.question_wire().len())?;
+        if is_lower {
+            // The denial of a name is kept under another type.
+            *own_question.last_chunk_mut::<4>()? = *query.question_wire().last_chunk()?;
+        } else {
+            own_question.copy_from_slice(query.question_wire());
+        }
+        lower_ttls(message, reply, offsets, seconds);
+        Some(length)
     }
 
     /// Writes the reply to `query`; gives its length, or `None` if `out` holds not even a truncated

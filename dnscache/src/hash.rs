@@ -17,7 +17,7 @@ impl HashKey {
 
     /// SipHash-1-3 of a name in lower case, made so on the way: eight octets at a time are read, made
     /// small and hashed, and nothing is written.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn name(self, name: &[u8]) -> u64 {
         let mut state = State {
             v0: self.0 ^ 0x736f_6d65_7073_6575,

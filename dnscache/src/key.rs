@@ -42,26 +42,26 @@ impl Variant {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     name: &'a [u8],
-    /// Type and class, as they stand in a message.
-    numbers: [u8; 4],
+    /// Type and class.
+    numbers: u32,
     name_hash: u64,
     pub(crate) variant: Variant,
 }
 
 impl<'a> Asked<'a> {
     /// `question` is name, type and class.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(hash: HashKey, question: &'a [u8], variant: Variant) -> Self {
         let (name, numbers) = question.split_last_chunk().unwrap_or((&[], &[0; 4]));
         Self {
             name,
-            numbers: *numbers,
+            numbers: u32::from_be_bytes(*numbers),
             name_hash: hash.name(name),
             variant,
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(hash: HashKey, query: &Query<'a>) -> Self {
         Self::new(hash, query.question_wire(), Variant::of(query))
     }
@@ -70,23 +70,35 @@ impl<'a> Asked<'a> {
     /// does not know the name's keyed hash cannot aim.
     #[inline]
     pub(crate) fn hash(&self) -> u64 {
-        let numbers = u32::from_be_bytes(self.numbers);
-        let apart = u64::from(numbers) << 16 | u64::from(self.variant.0);
+        let apart = u64::from(self.numbers) << 16 | u64::from(self.variant.0);
         self.name_hash ^ apart.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
-    /// Whether `question` is the same in lower case.
+    /// Type and class.
     #[inline]
-    pub(crate) fn is(&self, question: &[u8]) -> bool {
-        let Some((name, numbers)) = question.split_at_checked(self.name.len()) else {
-            return false;
-        };
-        *numbers == self.numbers && (is_equal(self.name, name) || self.is_in_lower_case(name))
+    pub(crate) fn numbers(&self) -> u32 {
+        self.numbers
     }
 
-    /// Whether `name`, of the same length, is this one in lower case.
-    #[inline(never)]
+    /// Whether `question` is the same name in lower case, with these numbers for type and class.
+    #[inline(always)]
+    pub(crate) fn compare(&self, numbers: u32, question: &[u8]) -> Option<Case> {
+        let (name, own) = question.split_last_chunk()?;
+        if u32::from_be_bytes(*own) != numbers {
+            None
+        } else if *self.name == *name {
+            Some(Case::Lower)
+        } else {
+            self.is_in_lower_case(name).then_some(Case::Mixed)
+        }
+    }
+
+    /// Whether `name` is this one in lower case.
+    #[cold]
     fn is_in_lower_case(&self, name: &[u8]) -> bool {
+        if name.len() != self.name.len() {
+            return false;
+        }
         let (words, _) = self.name.as_chunks::<8>();
         let (lower, _) = name.as_chunks::<8>();
         let differences = words.iter().zip(lower).fold(0, |differences, (one, two)| {
@@ -107,11 +119,8 @@ impl<'a> Asked<'a> {
     /// The same name and class of another type; type 0 stands for all of them (RFC 2308 §5).
     #[inline]
     pub(crate) fn with_type(self, rtype: u16) -> Self {
-        let [_, _, class @ ..] = self.numbers;
-        let [high, low] = rtype.to_be_bytes();
-        let [c0, c1] = class;
         Self {
-            numbers: [high, low, c0, c1],
+            numbers: u32::from(rtype) << 16 | (self.numbers & 0xffff),
             ..self
         }
     }
@@ -135,7 +144,7 @@ impl<'a> Asked<'a> {
         if let (Some(from), Some(numbers)) = (self.name.get(..length), rest.first_chunk_mut()) {
             name.copy_from_slice(from);
             name.make_ascii_lowercase();
-            *numbers = self.numbers;
+            *numbers = self.numbers.to_be_bytes();
         }
         Key {
             question,
@@ -144,6 +153,15 @@ impl<'a> Asked<'a> {
             variant: self.variant,
         }
     }
+}
+
+/// The letters of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Case {
+    /// All small.
+    Lower,
+    /// Some are not.
+    Mixed,
 }
 
 /// A question in lower case, and the hash of what it is kept under.
@@ -166,7 +184,7 @@ impl Key {
         let (name, numbers) = self.question().split_last_chunk().unwrap_or((&[], &[0; 4]));
         Asked {
             name,
-            numbers: *numbers,
+            numbers: u32::from_be_bytes(*numbers),
             name_hash: self.name_hash,
             variant: self.variant,
         }
@@ -195,21 +213,6 @@ impl Key {
     }
 }
 
-/// Whether two names of one length are the same octet by octet. Differences are gathered: names that come
-/// this far are almost always the same.
-#[inline]
-fn is_equal(one: &[u8], two: &[u8]) -> bool {
-    let (Some(one_end), Some(two_end)) = (one.last_chunk::<8>(), two.last_chunk::<8>()) else {
-        return one == two;
-    };
-    let (one, _) = one.as_chunks::<8>();
-    let (two, _) = two.as_chunks::<8>();
-    let end = u64::from_ne_bytes(*one_end) ^ u64::from_ne_bytes(*two_end);
-    one.iter().zip(two).fold(end, |differences, (one, two)| {
-        differences | (u64::from_ne_bytes(*one) ^ u64::from_ne_bytes(*two))
-    }) == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,19 +231,28 @@ mod tests {
             };
             let upper = question(b'Q');
             let asked = Asked::new(hash, &upper, variant);
-            assert!(asked.is(&question(b'q')));
+            assert_eq!(asked.compare(0x1_0001, &question(b'q')), Some(Case::Mixed));
             assert_eq!(asked.to_key().question(), question(b'q'));
             assert_eq!(asked.hash(), asked.to_key().hash());
             for at in 0..upper.len() {
                 let mut other = question(b'q');
                 other[at] ^= 0x40;
-                assert!(!asked.is(&other), "octet {at} of {length}");
+                assert_eq!(
+                    asked.compare(0x1_0001, &other),
+                    None,
+                    "octet {at} of {length}"
+                );
             }
-            assert!(!asked.is(&question(b'q')[1..]));
-            assert!(
-                asked
-                    .with_type(28)
-                    .is(&asked.to_key().with_type(28).question())
+            assert_eq!(asked.compare(0x1_0001, &question(b'q')[1..]), None);
+            let lower = asked.to_key();
+            assert_eq!(
+                lower.asked().compare(0x1_0001, lower.question()),
+                Some(Case::Lower)
+            );
+            let other = lower.with_type(28);
+            assert_eq!(
+                asked.compare(0x1c_0001, other.question()),
+                Some(Case::Mixed)
             );
         }
     }

@@ -54,14 +54,14 @@ impl Limiter {
         }
     }
 
-    /// Whether a query of `client` is accepted; counts it if so.
+    /// Whether every query is accepted.
     #[inline]
-    pub(crate) fn admit(&mut self, now: Duration, client: IpAddr) -> bool {
-        (self.all.is_none() && self.network.is_none()) || self.count(now, client)
+    pub(crate) fn is_open(&self) -> bool {
+        self.all.is_none() && self.network.is_none()
     }
 
-    #[inline(never)]
-    fn count(&mut self, now: Duration, client: IpAddr) -> bool {
+    /// Whether a query of `client` is accepted; counts it if so.
+    pub(crate) fn admit(&mut self, now: Duration, client: IpAddr) -> bool {
         let all = match self.all {
             None => Some(self.all_whole_at),
             Some(rate) => rate.admit(now, self.all_whole_at),

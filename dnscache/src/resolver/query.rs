@@ -1,12 +1,11 @@
 //! The way of a query: an answer at once where the cache has it, else a ticket.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Resolver;
 use crate::cache::{Found, Freshness};
 use crate::client::{Client, DropReason, Ticket, Transport, Verdict};
-use crate::entry::{Age, Entry, write_empty, write_refusal};
+use crate::entry::{Age, Entry, seconds, write_empty, write_refusal};
 use crate::key::{Asked, Key};
 use crate::ticket::{Failure, Other, State};
 use crate::understand::{self, Kind};
@@ -33,29 +32,97 @@ impl Resolver {
     ) -> Verdict {
         self.now = now;
         self.stats.count_query(client.transport);
-        if !self.limiter.admit(now, client.address.ip()) {
+        if !self.limiter.is_open() && !self.limiter.admit(now, client.address.ip()) {
             return self.limited(client.transport, query, out);
         }
-        match Query::parse_plain(query) {
-            Some(query) => self.resolve(now, &client, &query, policy, out),
-            None => self.resolve_odd(now, &client, query, policy, out),
+        match self.hit_at_once(now, client.transport, query, policy, out) {
+            Some(length) => Verdict::Reply(length),
+            None => match Query::parse(query) {
+                Ok(query) => self.resolve(now, &client, &query, policy, out),
+                Err(error) => self.refuse_message(query, &error, out),
+            },
         }
     }
 
-    /// A query that is not as almost all are, or none at all.
-    #[cold]
-    fn resolve_odd(
+    /// The short way: a query as almost all are, and an answer that holds and fits. `None`: go the long
+    /// way; nothing has been done. Whatever is not gone into here can change nothing about such a reply.
+    #[inline(always)]
+    fn hit_at_once(
         &mut self,
         now: Duration,
-        client: &Client,
+        transport: Transport,
         query: &[u8],
         policy: u8,
         out: &mut [u8],
-    ) -> Verdict {
-        match Query::parse(query) {
-            Ok(query) => self.resolve(now, client, &query, policy, out),
-            Err(error) => self.refuse_message(query, &error, out),
+    ) -> Option<usize> {
+        if self.local.is_some() {
+            return None;
         }
+        let query = Query::assume(query)?;
+        let asked = Asked::of(self.store.hash, &query);
+        let hit = self.store.fresh(now, &asked)?;
+        if hit.entry.kind == Kind::Failure || (hit.popular && hit.entry.is_ending(hit.age)) {
+            return None;
+        }
+        if hit.entry.tag != 0 && policy != 0 && !query.checking_disabled() {
+            let (slot, zone) = (hit.slot, hit.entry.zone);
+            // Copies, so that the others need no place in memory.
+            let length =
+                self.hit_derived_at_once(now, transport, query, asked, policy, zone, out)?;
+            self.store.visit(slot);
+            return Some(length);
+        }
+        let limit = self.limit(transport, &query);
+        let length = hit.entry.write_whole(
+            seconds(hit.age),
+            &query,
+            hit.is_lower,
+            limit,
+            self.config.udp_bytes,
+            out,
+        )?;
+        let (slot, kind, zone) = (hit.slot, hit.entry.kind, hit.entry.zone);
+        self.stats.types.count(query.rtype());
+        self.stats.count_zone(usize::from(zone));
+        self.stats.count_hit(kind, false);
+        self.stats.count_reply(out);
+        self.store.visit(slot);
+        Some(length)
+    }
+
+    /// The same of a derived answer.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one query, passed on once"
+    )]
+    #[inline(never)]
+    fn hit_derived_at_once(
+        &mut self,
+        now: Duration,
+        transport: Transport,
+        query: Query<'_>,
+        asked: Asked<'_>,
+        policy: u8,
+        zone: u16,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let hit = self.store.fresh(now, &asked.with_policy(policy))?;
+        let limit = self.limit(transport, &query);
+        let length = hit.entry.write_whole(
+            seconds(hit.age),
+            &query,
+            hit.is_lower,
+            limit,
+            self.config.udp_bytes,
+            out,
+        )?;
+        let (slot, kind) = (hit.slot, hit.entry.kind);
+        self.stats.types.count(query.rtype());
+        self.stats.count_zone(usize::from(zone));
+        self.stats.count_hit(kind, true);
+        self.stats.count_reply(out);
+        self.store.visit(slot);
+        Some(length)
     }
 
     /// A query over the limit.
@@ -83,7 +150,8 @@ impl Resolver {
         }
     }
 
-    #[inline]
+    /// The long way.
+    #[inline(never)]
     fn resolve(
         &mut self,
         now: Duration,
@@ -93,44 +161,21 @@ impl Resolver {
         out: &mut [u8],
     ) -> Verdict {
         self.stats.types.count(query.rtype());
-        let asked = Asked::of(self.store.hash, query);
-        if self.local.is_some()
-            && let Some(message) = self.local_answer(query, &asked)
-        {
+        let asked = &Asked::of(self.store.hash, query);
+        let local = self.local.as_ref();
+        if let Some(message) = local.and_then(|local| local.answer(query, asked.to_key().name())) {
             return self.reply_local(now, client.transport, query, &message, out);
         }
         let policy = if query.checking_disabled() { 0 } else { policy };
-        let mut found = self.fresh(now, &asked);
-        if found.is_none() {
-            found = self.lookup(now, &asked);
-        }
-        match found {
+        match self.lookup(now, asked) {
             Some(found) if found.state == Freshness::Fresh => {
-                self.hit(now, client, query, &asked, found, policy, out)
+                self.hit(now, client, query, asked, found, policy, out)
             }
-            Some(_) | None => self.miss(now, client, query, &asked, policy, found, out),
+            found => self.miss(now, client, query, asked, policy, found, out),
         }
-    }
-
-    /// An answer to the question, or the denial of its name, that holds.
-    #[inline]
-    fn fresh(&mut self, now: Duration, asked: &Asked<'_>) -> Option<Found> {
-        let fresh = |found: &Found| found.state == Freshness::Fresh;
-        let exact = self.store.probe(now, asked).filter(fresh);
-        exact.or_else(|| {
-            let denied = self.store.probe(now, &asked.with_type(0));
-            denied.filter(fresh)
-        })
-    }
-
-    #[inline(never)]
-    fn local_answer(&self, query: &Query<'_>, asked: &Asked<'_>) -> Option<Vec<u8>> {
-        let local = self.local.as_ref()?;
-        local.answer(query, asked.to_key().name())
     }
 
     /// An answer that is made here, and authoritative (RFC 6303 §3).
-    #[inline(never)]
     fn reply_local(
         &mut self,
         now: Duration,
@@ -153,7 +198,6 @@ impl Resolver {
     }
 
     /// An answer to the question, or the denial of its name (RFC 2308 §5, RFC 8020 §2).
-    #[inline(never)]
     pub(super) fn lookup(&mut self, now: Duration, asked: &Asked<'_>) -> Option<Found> {
         let exact = self.store.probe(now, asked);
         if exact.is_some_and(|found| found.state == Freshness::Fresh) {
@@ -195,7 +239,6 @@ impl Resolver {
         clippy::too_many_arguments,
         reason = "the parts of one query, passed on once"
     )]
-    #[inline]
     fn hit(
         &mut self,
         now: Duration,
@@ -216,7 +259,7 @@ impl Resolver {
         } else {
             let error = (kind == Kind::Failure).then_some(ExtendedError::CACHED);
             let envelope = self.envelope(client.transport, query, error);
-            Some(entry.write_reply(Age::of(found.age), query, envelope, out))
+            Some(entry.write_reply(Age::Seconds(seconds(found.age)), query, envelope, out))
         };
         self.stats.count_zone(zone);
         if ending {
@@ -236,7 +279,6 @@ impl Resolver {
         clippy::too_many_arguments,
         reason = "the parts of one query, passed on once"
     )]
-    #[inline(never)]
     fn hit_derived(
         &mut self,
         now: Duration,
@@ -277,7 +319,6 @@ impl Resolver {
         clippy::too_many_arguments,
         reason = "the parts of one query, passed on once"
     )]
-    #[inline(never)]
     fn miss(
         &mut self,
         now: Duration,
