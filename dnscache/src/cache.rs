@@ -244,6 +244,25 @@ impl Store {
         self.index.find(hash, matches).copied()
     }
 
+    /// Where the derived answer to a question is, if it holds.
+    #[inline(never)]
+    pub(crate) fn fresh_derived(
+        &self,
+        now: Duration,
+        question: &[u8],
+        name_hash: u64,
+        variant: Variant,
+    ) -> Option<u32> {
+        let asked = Asked::hashed(name_hash, question, variant);
+        Some(self.fresh(now, &asked)?.slot)
+    }
+
+    /// What is there.
+    #[inline]
+    pub(crate) fn at(&self, slot: u32) -> Option<&Entry> {
+        self.slots.get(slot)?.entry.as_ref()
+    }
+
     /// An answer is given.
     #[inline]
     pub(crate) fn visit(&mut self, slot: u32) {

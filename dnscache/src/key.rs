@@ -52,13 +52,28 @@ impl<'a> Asked<'a> {
     /// `question` is name, type and class.
     #[inline(always)]
     pub(crate) fn new(hash: HashKey, question: &'a [u8], variant: Variant) -> Self {
+        let asked = Self::hashed(0, question, variant);
+        Self {
+            name_hash: hash.name(asked.name),
+            ..asked
+        }
+    }
+
+    /// With the hash of the name, as [`name_hash`](Self::name_hash) gave it.
+    #[inline(always)]
+    pub(crate) fn hashed(name_hash: u64, question: &'a [u8], variant: Variant) -> Self {
         let (name, numbers) = question.split_last_chunk().unwrap_or((&[], &[0; 4]));
         Self {
             name,
             numbers: u32::from_be_bytes(*numbers),
-            name_hash: hash.name(name),
+            name_hash,
             variant,
         }
+    }
+
+    #[inline]
+    pub(crate) fn name_hash(&self) -> u64 {
+        self.name_hash
     }
 
     #[inline(always)]

@@ -60,68 +60,37 @@ impl Resolver {
         }
         let query = Query::assume(query)?;
         let asked = Asked::of(self.store.hash, &query);
-        let hit = self.store.fresh(now, &asked)?;
-        if hit.entry.kind == Kind::Failure || (hit.popular && hit.entry.is_ending(hit.age)) {
+        let plain = self.store.fresh(now, &asked)?;
+        let kind = plain.entry.kind;
+        if kind == Kind::Failure || (plain.popular && plain.entry.is_ending(plain.age)) {
             return None;
         }
-        if hit.entry.tag != 0 && policy != 0 && !query.checking_disabled() {
-            let (slot, zone) = (hit.slot, hit.entry.zone);
-            // Copies, so that the others need no place in memory.
-            let length =
-                self.hit_derived_at_once(now, transport, query, asked, policy, zone, out)?;
-            self.store.visit(slot);
-            return Some(length);
+        let (slot, zone, is_lower) = (plain.slot, plain.entry.zone, plain.is_lower);
+        let (mut given, mut entry, mut age) = (slot, plain.entry, plain.age);
+        let derives = entry.tag != 0 && policy != 0 && !query.checking_disabled();
+        if derives {
+            // Passed in pieces: what is passed by its address needs a place in memory.
+            let (question, name_hash) = (query.question_wire(), asked.name_hash());
+            let variant = asked.variant.with_policy(policy);
+            given = self
+                .store
+                .fresh_derived(now, question, name_hash, variant)?;
+            entry = self.store.at(given)?;
+            age = entry.nanos_since(now);
         }
         let limit = self.limit(transport, &query);
-        let length = hit.entry.write_whole(
-            seconds(hit.age),
-            &query,
-            hit.is_lower,
-            limit,
-            self.config.udp_bytes,
-            out,
-        )?;
-        let (slot, kind, zone) = (hit.slot, hit.entry.kind, hit.entry.zone);
+        let udp_bytes = self.config.udp_bytes;
+        let seconds = seconds(age);
+        let length = entry.write_whole(seconds, &query, is_lower, limit, udp_bytes, out)?;
+        let kind = entry.kind;
         self.stats.types.count(query.rtype());
         self.stats.count_zone(usize::from(zone));
-        self.stats.count_hit(kind, false);
+        self.stats.count_hit(kind, derives);
         self.stats.count_reply(out);
         self.store.visit(slot);
-        Some(length)
-    }
-
-    /// The same of a derived answer.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of one query, passed on once"
-    )]
-    #[inline(never)]
-    fn hit_derived_at_once(
-        &mut self,
-        now: Duration,
-        transport: Transport,
-        query: Query<'_>,
-        asked: Asked<'_>,
-        policy: u8,
-        zone: u16,
-        out: &mut [u8],
-    ) -> Option<usize> {
-        let hit = self.store.fresh(now, &asked.with_policy(policy))?;
-        let limit = self.limit(transport, &query);
-        let length = hit.entry.write_whole(
-            seconds(hit.age),
-            &query,
-            hit.is_lower,
-            limit,
-            self.config.udp_bytes,
-            out,
-        )?;
-        let (slot, kind) = (hit.slot, hit.entry.kind);
-        self.stats.types.count(query.rtype());
-        self.stats.count_zone(usize::from(zone));
-        self.stats.count_hit(kind, true);
-        self.stats.count_reply(out);
-        self.store.visit(slot);
+        if derives {
+            self.store.visit(given);
+        }
         Some(length)
     }
 
