@@ -4,7 +4,7 @@ use core::hint::black_box;
 use core::time::Duration;
 
 use super::Operation;
-use crate::answers::{Answers, Floor, Shape, START};
+use crate::answers::{Answers, Floor, START, Shape};
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("dnscache-floor-address", || floor(Shape::Address)),
