@@ -10,4 +10,5 @@ mod forgery;
 mod lifetime;
 mod local;
 mod message;
+mod network;
 mod servers;
