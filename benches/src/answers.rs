@@ -31,6 +31,7 @@ const CLIENT: Client = Client {
     transport: Transport::Udp,
     token: 0,
 };
+const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 53)), 53);
 const HEADER: usize = 12;
 /// Octets of the OPT record that only queries of clients have.
 const OPT: usize = 11;
@@ -162,28 +163,49 @@ impl Answers {
     /// If a name is not cached.
     #[must_use]
     pub fn new(shape: Shape, names: u32) -> Self {
-        let server = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 53), 53));
+        let mut answers = Self::empty(shape, names, 1 << 32);
+        for number in 0..names {
+            assert!(!answers.ask(number), "{number} twice");
+        }
+        answers
+    }
+
+    /// An empty cache with a budget.
+    #[must_use]
+    pub fn empty(shape: Shape, names: u32, bytes: usize) -> Self {
         let mut config = Config::default();
         config
             .zones
-            .push(ForwardZone::new(Name::root(), vec![server]));
-        config.message_bytes = 1 << 32;
-        config.negative_bytes = 1 << 32;
-        let mut answers = Self {
+            .push(ForwardZone::new(Name::root(), vec![SERVER]));
+        config.message_bytes = bytes;
+        config.negative_bytes = bytes;
+        Self {
             resolver: Resolver::new(config, [7; 32]),
             shape,
             names,
             out: [0; 1232],
-        };
-        (0..names).for_each(|number| answers.fill(server, &Query::new(number)));
-        answers
+        }
     }
 
-    fn fill(&mut self, server: SocketAddr, query: &Query) {
+    /// Entries now, and the bytes that they count for.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        let stats = self.resolver.stats().cache;
+        (stats.entries, stats.message_bytes + stats.negative_bytes)
+    }
+
+    /// Asks for a name; whether the answer was there. If not, it is now.
+    ///
+    /// # Panics
+    /// If it is not cached.
+    pub fn ask(&mut self, number: u32) -> bool {
+        let query = Query::new(number);
         let (resolver, out) = (&mut self.resolver, &mut self.out);
         let verdict = resolver.handle_query(START, CLIENT, &query.0, 0, out);
-        let Verdict::Parked(ticket) = verdict else {
-            panic!("{verdict:?}")
+        let ticket = match verdict {
+            Verdict::Parked(ticket) => ticket,
+            Verdict::Reply(_) => return true,
+            _ => panic!("{verdict:?}"),
         };
         let transmit = resolver
             .poll_transmit(START, out)
@@ -192,7 +214,7 @@ impl Answers {
         let mut reply = sent.reply(self.shape);
         reply[..2].copy_from_slice(&sent.0[..2]);
         let own = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), transmit.source_port));
-        let taken = resolver.handle_datagram(START, server, own, &reply);
+        let taken = resolver.handle_datagram(START, SERVER, own, &reply);
         taken.expect("the reply to that query");
         while let Some(event) = resolver.poll_event() {
             match event {
@@ -204,6 +226,7 @@ impl Answers {
                 _ => {}
             }
         }
+        false
     }
 
     /// Queries in no order.
