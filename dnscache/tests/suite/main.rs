@@ -11,4 +11,6 @@ mod lifetime;
 mod local;
 mod message;
 mod network;
+mod room;
 mod servers;
+mod short;
