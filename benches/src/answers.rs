@@ -1,9 +1,9 @@
 //! Answers to be found again, and the floor beneath every cache of them.
 
+use alloc::sync::Arc;
 use core::hint::black_box;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use dnscache::{Client, Config, Event, ForwardZone, Name, Resolver, Transport, Verdict};
