@@ -4,6 +4,7 @@
 extern crate alloc;
 
 mod allocations;
+pub mod answers;
 pub mod bindings;
 mod operations;
 pub mod packet;

@@ -6,7 +6,8 @@ use core::time::Duration;
 use hashbrown::HashTable;
 
 use crate::entry::Entry;
-use crate::key::{HashKey, Key, Variant};
+use crate::hash::HashKey;
+use crate::key::{Asked, Case, Key, Variant};
 use crate::sieve::{Link, Links, Sieve};
 use crate::stats::CacheStats;
 use crate::understand::Kind;
@@ -54,30 +55,47 @@ struct Slots {
     stale: Duration,
 }
 
+/// One line of a processor's cache.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Slot {
     entry: Option<Entry>,
     hash: u64,
     link: Link,
+    /// Of a derived entry: it holds only while this is the store's generation. Of a plain one that has
+    /// expired: whole seconds since zero until which no server need be asked again (RFC 8767 §5,
+    /// "failure recheck timer").
+    mark: u32,
     variant: Variant,
-    question_bytes: u16,
-    negative: bool,
-    /// Of a derived entry: it holds only while this is the store's generation.
-    generation: u32,
-    /// Of an expired entry: whole seconds since zero until which no server need be asked again
-    /// (RFC 8767 §5, "failure recheck timer").
-    recheck_at: u32,
+    /// Asked for again since the eviction's hand was last here.
+    visited: bool,
     /// Of a failure: how many there were in a row.
     failures: u8,
 }
+
+const _: () = assert!(size_of::<Slot>() == 64);
 
 /// Where an entry is, and how it stands; good until the store changes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Found {
     slot: u32,
     pub(crate) state: Freshness,
+    /// Nanoseconds since it was received.
+    pub(crate) age: u64,
     /// It was asked for before, since it came or since the eviction's hand passed.
     pub(crate) popular: bool,
+}
+
+/// An answer that holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fresh<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) slot: u32,
+    /// Nanoseconds since it was received.
+    pub(crate) age: u64,
+    pub(crate) popular: bool,
+    /// The question has no letter in upper case.
+    pub(crate) is_lower: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +121,14 @@ impl Links for Slots {
             .ok()
             .and_then(|slot| self.slots.get(slot))
             .and_then(|slot| slot.entry.as_ref())
-            .is_some_and(|entry| entry.expires_at().saturating_add(self.stale) <= self.now)
+            .is_some_and(|entry| entry.is_expired_for(self.now, self.stale))
+    }
+
+    fn take_visited(&mut self, slot: u32) -> bool {
+        let slot = usize::try_from(slot)
+            .ok()
+            .and_then(|slot| self.slots.get_mut(slot));
+        slot.is_some_and(|slot| core::mem::take(&mut slot.visited))
     }
 }
 
@@ -118,18 +143,34 @@ impl Slots {
 }
 
 impl Slot {
-    fn holds(&self, key: &Key, hash: u64) -> bool {
+    #[inline]
+    fn holds(&self, asked: &Asked<'_>, hash: u64) -> bool {
         self.hash == hash
-            && self.variant == key.variant
-            && self.entry.as_ref().is_some_and(|entry| {
-                entry.question(usize::from(self.question_bytes)) == key.question()
-            })
+            && self.variant == asked.variant
+            && self
+                .entry
+                .as_ref()
+                .is_some_and(|entry| asked.compare(asked.numbers(), entry.question()).is_some())
+    }
+
+    fn is_negative(&self) -> bool {
+        self.entry
+            .as_ref()
+            .is_some_and(|entry| is_negative(entry.kind))
     }
 
     fn cost(&self) -> usize {
         let heap = self.entry.as_ref().map_or(0, Entry::heap_bytes);
         heap.saturating_add(size_of::<Self>())
             .saturating_add(OVERHEAD)
+    }
+}
+
+/// Which of the two budgets an answer counts against.
+fn is_negative(kind: Kind) -> bool {
+    match kind {
+        Kind::Answer => false,
+        Kind::NoData | Kind::NameError | Kind::Failure => true,
     }
 }
 
@@ -156,43 +197,108 @@ impl Store {
         }
     }
 
-    fn find(&self, key: &Key) -> Option<u32> {
-        let hash = key.hash();
+    #[inline]
+    fn find(&self, asked: &Asked<'_>) -> Option<u32> {
+        let hash = asked.hash();
         self.index
             .find(hash, |slot| {
                 self.slots
                     .get(*slot)
-                    .is_some_and(|slot| slot.holds(key, hash))
+                    .is_some_and(|slot| slot.holds(asked, hash))
             })
             .copied()
     }
 
+    /// What [`probe`](Self::probe) finds of a question, or of the denial of its name, if it holds; without
+    /// being seen. `None` says little: an answer that has expired hides a denial, and of two equal hashes
+    /// only one is looked at.
+    #[inline(always)]
+    pub(crate) fn fresh(&self, now: Duration, asked: &Asked<'_>) -> Option<Fresh<'_>> {
+        let exact = self.by_hash(asked.hash());
+        let (index, numbers) = match exact {
+            Some(index) => (index, asked.numbers()),
+            None => {
+                let denied = asked.with_type(0);
+                (self.by_hash(denied.hash())?, denied.numbers())
+            }
+        };
+        let slot = self.slots.get(index)?;
+        let entry = slot.entry.as_ref()?;
+        let case = asked.compare(numbers, entry.question())?;
+        let age = entry.nanos_since(now);
+        let holds = slot.variant == asked.variant
+            && entry.is_fresh(age)
+            && (asked.variant.policy() == 0 || slot.mark == self.generation);
+        holds.then_some(Fresh {
+            entry,
+            slot: index,
+            age,
+            popular: slot.visited,
+            is_lower: case == Case::Lower,
+        })
+    }
+
+    #[inline(always)]
+    fn by_hash(&self, hash: u64) -> Option<u32> {
+        let matches = |slot: &u32| self.slots.get(*slot).is_some_and(|slot| slot.hash == hash);
+        self.index.find(hash, matches).copied()
+    }
+
+    /// Where the derived answer to a question is, if it holds.
+    #[inline(never)]
+    pub(crate) fn fresh_derived(
+        &self,
+        now: Duration,
+        question: &[u8],
+        name_hash: u64,
+        variant: Variant,
+    ) -> Option<u32> {
+        let asked = Asked::hashed(name_hash, question, variant);
+        Some(self.fresh(now, &asked)?.slot)
+    }
+
+    /// What is there.
+    #[inline]
+    pub(crate) fn at(&self, slot: u32) -> Option<&Entry> {
+        self.slots.get(slot)?.entry.as_ref()
+    }
+
+    /// An answer is given.
+    #[inline]
+    pub(crate) fn visit(&mut self, slot: u32) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.visited = true;
+        }
+    }
+
     /// The answer to a question, if it may still be given.
-    pub(crate) fn probe(&mut self, now: Duration, key: &Key) -> Option<Found> {
-        let index = self.find(key)?;
-        let generation = self.generation;
-        let stale = self.limits.stale;
+    #[inline]
+    pub(crate) fn probe(&mut self, now: Duration, asked: &Asked<'_>) -> Option<Found> {
+        let index = self.find(asked)?;
         let slot = self.slots.get_mut(index)?;
-        if key.variant.policy() != 0 && slot.generation != generation {
+        let derived = asked.variant.policy() != 0;
+        if derived && slot.mark != self.generation {
             return None;
         }
         let entry = slot.entry.as_ref()?;
-        let state = if now < entry.expires_at() {
+        let age = entry.nanos_since(now);
+        let state = if entry.is_fresh(age) {
             Freshness::Fresh
-        } else if key.variant.policy() != 0
+        } else if derived
             || entry.kind == Kind::Failure
-            || now >= entry.expires_at().saturating_add(stale)
+            || entry.is_expired_for(now, self.limits.stale)
         {
             return None;
-        } else if now.as_secs() < u64::from(slot.recheck_at) {
+        } else if now.as_secs() < u64::from(slot.mark) {
             Freshness::StaleUnanswered
         } else {
             Freshness::Stale
         };
-        let popular = core::mem::replace(&mut slot.link.visited, true);
+        let popular = core::mem::replace(&mut slot.visited, true);
         Some(Found {
             slot: index,
             state,
+            age,
             popular,
         })
     }
@@ -207,17 +313,18 @@ impl Store {
         let slot = self.slots.get(index)?;
         let entry = slot.entry.as_ref()?;
         let plain = slot.variant.policy() == 0 && entry.kind != Kind::Failure;
-        (plain && now < entry.expires_at()).then_some((entry, slot.variant))
+        (plain && entry.is_fresh(entry.nanos_since(now))).then_some((entry, slot.variant))
     }
 
     /// What was found.
+    #[inline]
     pub(crate) fn entry(&self, found: Found) -> Option<&Entry> {
         self.slots.get(found.slot)?.entry.as_ref()
     }
 
     /// How many failures in a row an entry stands for, expired or not.
-    pub(crate) fn failures(&self, key: &Key) -> u8 {
-        self.find(key)
+    pub(crate) fn failures(&self, asked: &Asked<'_>) -> u8 {
+        self.find(asked)
             .and_then(|slot| self.slots.get(slot))
             .map_or(0, |slot| slot.failures)
     }
@@ -227,10 +334,7 @@ impl Store {
     /// The TTLs of the kept copy are brought within the bounds; those of `entry` were never changed.
     pub(crate) fn insert(&mut self, now: Duration, key: &Key, mut entry: Entry, failures: u8) {
         let derived = key.variant.policy() != 0;
-        let negative = match entry.kind {
-            Kind::Answer => false,
-            Kind::NoData | Kind::NameError | Kind::Failure => true,
-        };
+        let negative = is_negative(entry.kind);
         if entry.life() == 0 {
             return;
         }
@@ -247,17 +351,15 @@ impl Store {
             entry.clamp_ttls(floor, if negative { life } else { ceiling });
         }
         entry.set_question(key.question());
-        self.remove(key);
+        self.remove(&key.asked());
         let hash = key.hash();
         let slot = Slot {
             entry: Some(entry),
             hash,
             link: Link::FREE,
+            mark: if derived { self.generation } else { 0 },
             variant: key.variant,
-            question_bytes: u16::try_from(key.question().len()).unwrap_or(u16::MAX),
-            negative,
-            generation: self.generation,
-            recheck_at: 0,
+            visited: false,
             failures,
         };
         let cost = slot.cost();
@@ -315,14 +417,17 @@ impl Store {
     }
 
     /// No server answered: an expired answer may be given until `recheck_at` without asking again.
-    pub(crate) fn set_recheck(&mut self, key: &Key, recheck_at: Duration) {
-        if let Some(slot) = self.find(key).and_then(|slot| self.slots.get_mut(slot)) {
-            slot.recheck_at = u32::try_from(recheck_at.as_secs()).unwrap_or(u32::MAX);
+    pub(crate) fn set_recheck(&mut self, asked: &Asked<'_>, recheck_at: Duration) {
+        let plain = asked.variant.policy() == 0;
+        if let Some(slot) = self.find(asked).and_then(|slot| self.slots.get_mut(slot))
+            && plain
+        {
+            slot.mark = u32::try_from(recheck_at.as_secs()).unwrap_or(u32::MAX);
         }
     }
 
-    pub(crate) fn remove(&mut self, key: &Key) -> bool {
-        let found = self.find(key);
+    pub(crate) fn remove(&mut self, asked: &Asked<'_>) -> bool {
+        let found = self.find(asked);
         if let Some(slot) = found {
             self.remove_slot(slot);
         }
@@ -333,7 +438,7 @@ impl Store {
         let Some(slot) = self.slots.get(index) else {
             return;
         };
-        let (hash, negative, cost) = (slot.hash, slot.negative, slot.cost());
+        let (hash, negative, cost) = (slot.hash, slot.is_negative(), slot.cost());
         if let Ok(occupied) = self.index.find_entry(hash, |slot| *slot == index) {
             occupied.remove();
         }
@@ -356,10 +461,7 @@ impl Store {
                 break;
             };
             let Some(entry) = &slot.entry else { continue };
-            if matches(
-                entry.question(usize::from(slot.question_bytes)),
-                slot.variant,
-            ) {
+            if matches(entry.question(), slot.variant) {
                 self.remove_slot(index);
                 removed += 1;
             }

@@ -16,11 +16,13 @@ use crate::wire::{
 pub(crate) struct Entry {
     /// The message, then the offset of each TTL in it as a 16-bit number.
     bytes: Box<[u8]>,
-    /// When it was received.
-    stored_at: Duration,
+    /// When it was received, in nanoseconds.
+    stored_at: u64,
     /// Seconds from then for which it holds; 0: for those who wait for it, and no one else.
     life: u32,
     message_bytes: u16,
+    /// Name, type and class.
+    question_bytes: u16,
     /// Where the additional section begins, the part that may be left out (RFC 2181 §9).
     additional_at: u16,
     pub(crate) kind: Kind,
@@ -35,11 +37,20 @@ pub(crate) struct Entry {
 /// The TTLs of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Age {
-    /// Counted down by the time since the answer was received (RFC 1035 §3.2.1).
-    Since(Duration),
+    /// Counted down by so many seconds, the time since the answer was received (RFC 1035 §3.2.1).
+    Seconds(u32),
     /// All equal: the answer has expired (RFC 8767 §4).
     Stale,
 }
+
+/// Whole seconds.
+#[inline]
+pub(crate) fn seconds(nanos: u64) -> u32 {
+    u32::try_from(nanos / SECOND).unwrap_or(u32::MAX)
+}
+
+/// Nanoseconds of a second.
+const SECOND: u64 = 1_000_000_000;
 
 /// TTL of a stale answer, in seconds (RFC 8767 §4: RECOMMENDED).
 pub(crate) const STALE_TTL: u32 = 30;
@@ -65,6 +76,7 @@ impl Entry {
         } = understood;
         let message_bytes = u16::try_from(bytes.len()).ok()?;
         let message = Message::parse(&bytes)?;
+        let question_bytes = u16::try_from(message.question.len()).ok()?;
         let mut additional_at = message.body_at();
         let mut offsets = Vec::new();
         for record in message.records() {
@@ -79,9 +91,10 @@ impl Entry {
         bytes.extend(offsets.into_iter().flat_map(u16::to_be_bytes));
         Some(Self {
             bytes: bytes.into(),
-            stored_at: now,
+            stored_at: nanos(now),
             life,
             message_bytes,
+            question_bytes,
             additional_at,
             kind,
             tag,
@@ -146,28 +159,20 @@ impl Entry {
     /// now. For whoever is to read the message.
     pub(crate) fn refresh(&mut self, now: Duration, age: Age, query: &Query<'_>) {
         let (message, offsets) = self.bytes.split_at_mut(usize::from(self.message_bytes));
-        let seconds = match age {
-            Age::Since(since) => u32::try_from(since.as_secs()).unwrap_or(u32::MAX),
-            Age::Stale => 0,
-        };
-        for at in offsets_in(offsets) {
-            match (age, get_u32(message, at)) {
-                (Age::Since(_), Some(ttl)) => put_u32(message, at, ttl.saturating_sub(seconds)),
-                (Age::Stale, Some(_)) => put_u32(message, at, STALE_TTL),
-                (_, None) => {}
+        match age {
+            Age::Seconds(seconds) => {
+                lower_own_ttls(message, offsets, seconds);
+                let elapsed = u64::from(seconds).saturating_mul(SECOND);
+                self.stored_at = self.stored_at.saturating_add(elapsed);
+                self.life = self.life.saturating_sub(seconds);
+            }
+            Age::Stale => {
+                offsets_in(offsets).for_each(|at| put_u32(message, at, STALE_TTL));
+                self.stored_at = nanos(now);
+                self.life = STALE_TTL;
             }
         }
         put_u16(message, 0, query.id());
-        self.stored_at = match age {
-            Age::Since(_) => self
-                .stored_at
-                .saturating_add(Duration::from_secs(seconds.into())),
-            Age::Stale => now,
-        };
-        self.life = match age {
-            Age::Since(_) => self.life.saturating_sub(seconds),
-            Age::Stale => STALE_TTL,
-        };
         self.set_question(query.question_wire());
     }
 
@@ -178,14 +183,9 @@ impl Entry {
             return;
         }
         out.copy_from_slice(message);
-        let Age::Since(age) = self.age(now) else {
-            return;
-        };
-        lower_ttls(
-            out,
-            offsets,
-            u32::try_from(age.as_secs()).unwrap_or(u32::MAX),
-        );
+        if let Age::Seconds(seconds) = self.age(now) {
+            lower_ttls(message, out, offsets, seconds);
+        }
     }
 
     /// So much of its life has passed elsewhere.
@@ -193,12 +193,19 @@ impl Entry {
         let seconds = u32::try_from(elapsed.as_secs()).unwrap_or(u32::MAX);
         self.life = self.life.saturating_sub(seconds);
         let (message, offsets) = self.bytes.split_at_mut(usize::from(self.message_bytes));
-        lower_ttls(message, offsets, seconds);
+        lower_own_ttls(message, offsets, seconds);
     }
 
     /// How old it is, and so how its TTLs are to be given.
+    #[inline]
     pub(crate) fn age(&self, now: Duration) -> Age {
-        Age::Since(now.saturating_sub(self.stored_at))
+        Age::Seconds(seconds(self.nanos_since(now)))
+    }
+
+    /// Nanoseconds since it was received.
+    #[inline]
+    pub(crate) fn nanos_since(&self, now: Duration) -> u64 {
+        nanos(now).saturating_sub(self.stored_at)
     }
 
     /// Octets on the heap.
@@ -206,10 +213,13 @@ impl Entry {
         self.bytes.len()
     }
 
-    /// Name, type and class of a question with so many octets.
-    pub(crate) fn question(&self, length: usize) -> &[u8] {
-        let end = HEADER_BYTES.saturating_add(length);
-        self.bytes.get(HEADER_BYTES..end).unwrap_or_default()
+    /// Name, type and class.
+    #[inline]
+    pub(crate) fn question(&self) -> &[u8] {
+        self.bytes
+            .get(HEADER_BYTES..)
+            .and_then(|body| body.get(..usize::from(self.question_bytes)))
+            .unwrap_or_default()
     }
 
     /// Overwrites the question with one of the same length.
@@ -229,15 +239,21 @@ impl Entry {
     }
 
     /// Whether no more than a tenth of its life is left.
-    pub(crate) fn is_ending(&self, now: Duration) -> bool {
-        let age = now.saturating_sub(self.stored_at).as_millis();
-        age.saturating_mul(10) >= u128::from(self.life) * 9_000
+    #[inline]
+    pub(crate) fn is_ending(&self, nanos_since: u64) -> bool {
+        nanos_since >= u64::from(self.life) * (SECOND / 10 * 9)
     }
 
-    /// The moment from which on the answer does not hold any more.
-    pub(crate) fn expires_at(&self) -> Duration {
-        self.stored_at
-            .saturating_add(Duration::from_secs(self.life.into()))
+    /// Whether the answer holds still.
+    #[inline]
+    pub(crate) fn is_fresh(&self, nanos_since: u64) -> bool {
+        nanos_since < u64::from(self.life) * SECOND
+    }
+
+    /// Whether the answer has not held for so long.
+    pub(crate) fn is_expired_for(&self, now: Duration, time: Duration) -> bool {
+        let life = u64::from(self.life) * SECOND;
+        self.nanos_since(now) >= life.saturating_add(nanos(time))
     }
 
     /// Raises and lowers each TTL into the bounds, in seconds.
@@ -248,6 +264,51 @@ impl Entry {
                 put_u32(message, at, ttl.max(floor).min(ceiling));
             }
         }
+    }
+
+    /// Writes the whole reply to `query`, as almost all are: its length, or `None` if it is none of
+    /// those, or longer than `limit`. Copies once, and patches identifier, flags, question, TTLs and OPT
+    /// record. `is_lower`: the query's question has no letter in upper case.
+    #[inline(always)]
+    pub(crate) fn write_whole(
+        &self,
+        seconds: u32,
+        query: &Query<'_>,
+        is_lower: bool,
+        limit: usize,
+        udp_bytes: u16,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let (message, offsets) = self
+            .bytes
+            .split_at_checked(usize::from(self.message_bytes))?;
+        let edns = query.edns();
+        let length = message.len() + edns.map_or(0, |_| OPT_BYTES);
+        if length > limit {
+            return None;
+        }
+        let (reply, behind) = out.get_mut(..length)?.split_at_mut_checked(message.len())?;
+        reply.copy_from_slice(message);
+        let [_, _, flags0, flags1, .., count0, count1] = message.first_chunk::<HEADER_BYTES>()?;
+        let (header, body) = reply.split_first_chunk_mut::<HEADER_BYTES>()?;
+        let [i0, i1, f0, f1, .., ar0, ar1] = header;
+        [*i0, *i1] = query.id().to_be_bytes();
+        let stored = u16::from_be_bytes([*flags0, *flags1]);
+        [*f0, *f1] = reply_flags(query, stored).to_be_bytes();
+        if let Some(edns) = edns {
+            *behind.first_chunk_mut()? = plain_opt(udp_bytes, 0, edns.dnssec_ok);
+            let count = u16::from_be_bytes([*count0, *count1]).checked_add(1)?;
+            [*ar0, *ar1] = count.to_be_bytes();
+        }
+        let own_question = body.get_mut(..query.question_wire().len())?;
+        if is_lower {
+            // The denial of a name is kept under another type.
+            *own_question.last_chunk_mut::<4>()? = *query.question_wire().last_chunk()?;
+        } else {
+            own_question.copy_from_slice(query.question_wire());
+        }
+        lower_ttls(message, reply, offsets, seconds);
+        Some(length)
     }
 
     /// Writes the reply to `query`; gives its length, or `None` if `out` holds not even a truncated
@@ -262,44 +323,45 @@ impl Entry {
         let question = query.question_wire();
         let limit = envelope.limit.min(out.len());
         let opt = if query.edns().is_some() { OPT_BYTES } else { 0 };
-        let (message, offsets) = self.bytes.split_at(usize::from(self.message_bytes));
-        let needed = usize::from(self.additional_at);
-        let whole = message.len().saturating_add(opt) <= limit;
-        let (kept, truncated) = if whole {
-            (message.len(), 0)
-        } else if needed.saturating_add(opt) <= limit {
-            (needed, 0)
-        } else {
-            (HEADER_BYTES.saturating_add(question.len()), flag::TC)
-        };
-        let stored = get_u16(message, 2)?;
-        let reply = out.get_mut(..kept)?;
-        reply.copy_from_slice(message.get(..kept)?);
-        reply
-            .get_mut(HEADER_BYTES..)?
-            .get_mut(..question.len())?
-            .copy_from_slice(question);
-        put_u16(reply, 0, query.id());
-        put_u16(reply, 2, reply_flags(query, stored) | truncated);
-        if truncated != 0 {
-            reply.get_mut(6..HEADER_BYTES)?.fill(0);
-        } else {
-            if !whole {
-                put_u16(reply, 10, 0);
+        let (message, offsets) = self
+            .bytes
+            .split_at_checked(usize::from(self.message_bytes))?;
+        let (stored, body) = message.split_first_chunk::<HEADER_BYTES>()?;
+        let mut records = body.get(question.len()..)?;
+        let [_, _, flags0, flags1, mut counts @ ..] = *stored;
+        let mut flags = reply_flags(query, u16::from_be_bytes([flags0, flags1]));
+        let mut length = message.len();
+        let mut offsets = offsets;
+        if length.saturating_add(opt) > limit {
+            // Whatever of the additional section is left out has TTLs that find no place below.
+            let [q0, q1, an0, an1, ns0, ns1, _, _] = counts;
+            let start = HEADER_BYTES.saturating_add(question.len());
+            length = usize::from(self.additional_at);
+            counts = [q0, q1, an0, an1, ns0, ns1, 0, 0];
+            if length.saturating_add(opt) > limit {
+                length = start;
+                counts = [q0, q1, 0, 0, 0, 0, 0, 0];
+                flags |= flag::TC;
+                offsets = &[];
             }
-            match age {
-                Age::Since(age) => {
-                    let seconds = u32::try_from(age.as_secs()).unwrap_or(u32::MAX);
-                    lower_ttls(reply, offsets, seconds);
-                }
-                Age::Stale => offsets_in(offsets).for_each(|at| put_u32(reply, at, STALE_TTL)),
-            }
+            records = records.get(..length.checked_sub(start)?)?;
         }
-        finish(kept, query, 0, envelope, out)
+        let reply = out.get_mut(..length)?;
+        let (header, rest) = reply.split_first_chunk_mut::<HEADER_BYTES>()?;
+        let (own_question, own_records) = rest.split_at_mut_checked(question.len())?;
+        own_question.copy_from_slice(question);
+        own_records.copy_from_slice(records);
+        *header = joined(query.id(), flags, counts);
+        match age {
+            Age::Seconds(seconds) => lower_ttls(message, reply, offsets, seconds),
+            Age::Stale => offsets_in(offsets).for_each(|at| put_u32(reply, at, STALE_TTL)),
+        }
+        finish(length, query, 0, envelope, out)
     }
 }
 
 /// Appends the OPT record, if the query had one (RFC 6891 §6.1.1).
+#[inline]
 fn finish(
     length: usize,
     query: &Query<'_>,
@@ -312,24 +374,24 @@ fn finish(
     }
     let limit = envelope.limit.min(out.len());
     let (message, rest) = out.get_mut(..limit)?.split_at_mut_checked(length)?;
-    if envelope.error.is_none() {
+    let written = if envelope.error.is_none() {
         let opt = plain_opt(envelope.udp_bytes, extended_rcode, query.dnssec_ok());
         *rest.first_chunk_mut()? = opt;
-        let count = get_u16(message, 10)?.checked_add(1)?;
-        put_u16(message, 10, count);
-        return length.checked_add(OPT_BYTES);
-    }
-    let mut writer = Writer::new(rest);
-    write_opt(
-        &mut writer,
-        envelope.udp_bytes,
-        extended_rcode,
-        query.dnssec_ok(),
-        envelope.error,
-    )?;
+        OPT_BYTES
+    } else {
+        let mut writer = Writer::new(rest);
+        write_opt(
+            &mut writer,
+            envelope.udp_bytes,
+            extended_rcode,
+            query.dnssec_ok(),
+            envelope.error,
+        )?;
+        writer.len()
+    };
     let count = get_u16(message, 10)?.checked_add(1)?;
     put_u16(message, 10, count);
-    length.checked_add(writer.len())
+    length.checked_add(written)
 }
 
 /// QR, RA, the rest from the query (RFC 1035 §4.1.1, RFC 4035 §3.2.2) and the kept message.
@@ -390,16 +452,33 @@ pub(crate) fn write_refusal(
     Some(writer.len())
 }
 
+/// A header.
 #[inline]
-fn lower_ttls(message: &mut [u8], offsets: &[u8], seconds: u32) {
+fn joined(id: u16, flags: u16, counts: [u8; 8]) -> [u8; HEADER_BYTES] {
+    let ([i0, i1], [f0, f1]) = (id.to_be_bytes(), flags.to_be_bytes());
+    let [q0, q1, an0, an1, ns0, ns1, ar0, ar1] = counts;
+    [i0, i1, f0, f1, q0, q1, an0, an1, ns0, ns1, ar0, ar1]
+}
+
+/// Writes the TTLs of `kept` into its copy, less so many seconds: read where they are kept, since what
+/// was just copied is not at hand yet.
+#[inline]
+fn lower_ttls(kept: &[u8], copy: &mut [u8], offsets: &[u8], seconds: u32) {
+    let kept = kept.get(..copy.len()).unwrap_or_default();
     for at in offsets_in(offsets) {
-        let field = message
-            .get_mut(at..)
-            .and_then(|rest| rest.first_chunk_mut());
-        if let Some(field) = field {
-            *field = u32::from_be_bytes(*field)
-                .saturating_sub(seconds)
-                .to_be_bytes();
+        // No overflow: an offset is a 16-bit number.
+        let field = at..at.wrapping_add(4);
+        if let (Some([a, b, c, d]), Some(place)) = (kept.get(field.clone()), copy.get_mut(field)) {
+            let ttl = u32::from_be_bytes([*a, *b, *c, *d]).saturating_sub(seconds);
+            place.copy_from_slice(&ttl.to_be_bytes());
+        }
+    }
+}
+
+fn lower_own_ttls(message: &mut [u8], offsets: &[u8], seconds: u32) {
+    for at in offsets_in(offsets) {
+        if let Some(ttl) = get_u32(message, at) {
+            put_u32(message, at, ttl.saturating_sub(seconds));
         }
     }
 }
@@ -409,4 +488,10 @@ fn offsets_in(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
     pairs
         .iter()
         .map(|pair| usize::from(u16::from_be_bytes(*pair)))
+}
+
+/// Nanoseconds; more than 64 bits hold are 584 years.
+#[inline]
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

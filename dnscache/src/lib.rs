@@ -23,6 +23,7 @@ mod ticket;
 
 mod cache;
 mod entry;
+mod hash;
 mod key;
 mod sieve;
 mod ttl;

@@ -54,11 +54,14 @@ impl Limiter {
         }
     }
 
+    /// Whether every query is accepted.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.all.is_none() && self.network.is_none()
+    }
+
     /// Whether a query of `client` is accepted; counts it if so.
     pub(crate) fn admit(&mut self, now: Duration, client: IpAddr) -> bool {
-        if self.all.is_none() && self.network.is_none() {
-            return true;
-        }
         let all = match self.all {
             None => Some(self.all_whole_at),
             Some(rate) => rate.admit(now, self.all_whole_at),

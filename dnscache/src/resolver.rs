@@ -218,18 +218,23 @@ impl Resolver {
         }
     }
 
+    /// Octets that a reply may have.
+    #[inline]
+    fn limit(&self, transport: Transport, query: &Query<'_>) -> usize {
+        match transport {
+            Transport::Udp => query.udp_limit(self.config.udp_bytes),
+            Transport::Tcp => usize::from(u16::MAX),
+        }
+    }
+
     fn envelope<'a>(
         &self,
         transport: Transport,
         query: &Query<'_>,
         error: Option<ExtendedError<'a>>,
     ) -> Envelope<'a> {
-        let limit = match transport {
-            Transport::Udp => query.udp_limit(self.config.udp_bytes),
-            Transport::Tcp => usize::from(u16::MAX),
-        };
         Envelope {
-            limit,
+            limit: self.limit(transport, query),
             udp_bytes: self.config.udp_bytes,
             error,
         }

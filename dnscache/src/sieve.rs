@@ -13,15 +13,12 @@ const STEPS: u32 = 64;
 pub(crate) struct Link {
     newer: u32,
     older: u32,
-    /// Asked for again since the hand was last here.
-    pub(crate) visited: bool,
 }
 
 impl Link {
     pub(crate) const FREE: Self = Self {
         newer: NONE,
         older: NONE,
-        visited: false,
     };
 }
 
@@ -29,6 +26,8 @@ impl Link {
 pub(crate) trait Links {
     fn link(&self, slot: u32) -> Option<&Link>;
     fn link_mut(&mut self, slot: u32) -> Option<&mut Link>;
+    /// Whether it was asked for again since the hand was last here; from now on, it was not.
+    fn take_visited(&mut self, slot: u32) -> bool;
     /// Whether this entry is of no more use, however often it was asked for.
     fn is_spent(&self, slot: u32) -> bool;
 }
@@ -52,7 +51,6 @@ impl Sieve {
             *link = Link {
                 newer: NONE,
                 older: self.newest,
-                visited: false,
             };
         }
         match links.link_mut(self.newest) {
@@ -87,12 +85,10 @@ impl Sieve {
             self.hand
         };
         for _ in 0..STEPS {
-            let spent = links.is_spent(at);
-            let link = links.link_mut(at)?;
-            if !link.visited || spent {
+            let link = *links.link(at)?;
+            if links.is_spent(at) || !links.take_visited(at) {
                 break;
             }
-            link.visited = false;
             at = if link.newer == NONE {
                 self.oldest
             } else {

@@ -81,6 +81,7 @@ pub struct TypeCounts {
 }
 
 impl TypeCounts {
+    #[inline(always)]
     pub(crate) fn count(&mut self, number: u16) {
         let counter = match number {
             rtype::A => &mut self.a,
@@ -151,6 +152,7 @@ impl ClientStats {
     }
 
     /// A reply that is about to leave.
+    #[inline(always)]
     pub(crate) fn count_reply(&mut self, reply: &[u8]) {
         self.replies += 1;
         if let [_, _, high, low, ..] = reply {

@@ -12,7 +12,9 @@ pub(crate) use bytes::{Writer, get_u16, get_u32, put_u16, put_u32};
 pub use edns::{Edns, ExtendedError};
 pub(crate) use edns::{OPT_BYTES, extended_error, opt_is_sound, plain_opt, write_opt};
 pub(crate) use message::{Message, Record, Section};
-pub(crate) use name::{Labels, expand, lower_name, lowercase_word, name_is, skip_name};
+pub(crate) use name::{
+    Labels, expand, last_octets, lower_name, lowercase_octets, name_is, skip_name,
+};
 pub use name::{Name, NameError};
 pub(crate) use query::question;
 pub use query::{Query, QueryError, Question};

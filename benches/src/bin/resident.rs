@@ -2,9 +2,11 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
-use std::fs;
+use std::process::Command;
+use std::{env, fs};
 
 use dns46::{Config, Table};
+use egress_benches::answers::{Answers, Shape};
 use snatpool::{PoolConfig, PoolId, Protocol, Signal, SnatPool, TransportAddress, Tuple};
 
 const SESSIONS: u32 = 1_000_000;
@@ -12,9 +14,38 @@ const MAPPINGS: u32 = 1_000_000;
 /// Of an address, in the page that is made for it and its neighbours.
 const PAGE_ENTRY: u64 = 56;
 
+const ANSWERS: u32 = 1_000_000;
+
 fn main() {
+    if let Some(wanted) = env::args().nth(1) {
+        Shape::ALL
+            .into_iter()
+            .filter(|shape| format!("{shape:?}") == wanted)
+            .for_each(answers);
+        return;
+    }
+    // Each in a process of its own: what one has freed, the next would take.
+    for shape in Shape::ALL {
+        let own = env::current_exe().expect("a path");
+        let status = Command::new(own).arg(format!("{shape:?}")).status();
+        assert!(status.expect("a process").success());
+    }
     sessions();
     mappings();
+}
+
+/// A cache with as many answers as it has names.
+fn answers(shape: Shape) {
+    let before = resident();
+    let cache = Answers::new(shape, ANSWERS);
+    let each = (resident() - before) / u64::from(ANSWERS);
+    let (entries, counted) = cache.size();
+    let length = cache.messages(1)[0].1.len();
+    let most = length * 3 / 2 + 64;
+    println!(
+        "{entries} answers, {shape:?} of {length} bytes: {each} bytes each, counted as {}; at most {most}",
+        counted / entries,
+    );
 }
 
 /// IPv6 on both sides, with as many sessions as the table has room for; 64 clients' flows each, then

@@ -51,10 +51,8 @@ impl Resolver {
                 };
                 let query = parked.query();
                 let key = Key::new(self.store.hash, query.question_wire(), Variant::of(&query));
-                match self.lookup(now, &key) {
-                    Some(found) => {
-                        self.reply_stale(now, parked.client.transport, &query, found, out)
-                    }
+                match self.lookup(now, &key.asked()) {
+                    Some(found) => self.reply_stale(parked.client.transport, &query, found, out),
                     None => self.fail(parked.client.transport, &query, Failure::NoReply, out),
                 }
             }
@@ -73,7 +71,7 @@ impl Resolver {
         let query = parked.query();
         let key = Key::new(self.store.hash, query.question_wire(), Variant::of(&query))
             .with_policy(parked.policy);
-        if let Some(found) = self.store.probe(now, &key)
+        if let Some(found) = self.store.probe(now, &key.asked())
             && let Some(parked) = self.tickets.remove(ticket.0)
         {
             let query = parked.query();
@@ -163,7 +161,7 @@ impl Resolver {
         let query = parked.query();
         let key = Key::new(self.store.hash, query.question_wire(), Variant::of(&query));
         let key = key.with_type(rtype);
-        if let Some(found) = self.lookup(now, &key)
+        if let Some(found) = self.lookup(now, &key.asked())
             && found.state == Freshness::Fresh
             && let Some(entry) = self.store.entry(found)
         {

@@ -147,14 +147,14 @@ impl Resolver {
         } else {
             key
         };
-        if self.store.probe(now, &key).is_some() {
+        if self.store.probe(now, &key.asked()).is_some() {
             return Ok(false);
         }
         let mut entry = Entry::new(now, understood, record.tag).ok_or(Why::Damaged)?;
         entry.zone = u16::try_from(zone.0).unwrap_or(u16::MAX);
         entry.grow_older(elapsed);
         self.store.insert(now, &key, entry, 0);
-        Ok(self.store.probe(now, &key).is_some())
+        Ok(self.store.probe(now, &key.asked()).is_some())
     }
 }
 

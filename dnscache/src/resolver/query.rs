@@ -5,8 +5,8 @@ use core::time::Duration;
 use super::Resolver;
 use crate::cache::{Found, Freshness};
 use crate::client::{Client, DropReason, Ticket, Transport, Verdict};
-use crate::entry::{Age, Entry, write_empty, write_refusal};
-use crate::key::{Key, Variant};
+use crate::entry::{Age, Entry, seconds, write_empty, write_refusal};
+use crate::key::{Asked, Key};
 use crate::ticket::{Failure, Other, State};
 use crate::understand::{self, Kind};
 use crate::wire::{ExtendedError, Query, QueryError, rcode};
@@ -32,12 +32,74 @@ impl Resolver {
     ) -> Verdict {
         self.now = now;
         self.stats.count_query(client.transport);
-        let admitted = self.limiter.admit(now, client.address.ip());
+        if !self.limiter.is_open() && !self.limiter.admit(now, client.address.ip()) {
+            return self.limited(client.transport, query, out);
+        }
+        match self.hit_at_once(now, client.transport, query, policy, out) {
+            Some(length) => Verdict::Reply(length),
+            None => match Query::parse(query) {
+                Ok(query) => self.resolve(now, &client, &query, policy, out),
+                Err(error) => self.refuse_message(query, &error, out),
+            },
+        }
+    }
+
+    /// The short way: a query as almost all are, and an answer that holds and fits. `None`: go the long
+    /// way; nothing has been done. Whatever is not gone into here can change nothing about such a reply.
+    #[inline(always)]
+    fn hit_at_once(
+        &mut self,
+        now: Duration,
+        transport: Transport,
+        query: &[u8],
+        policy: u8,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        if self.local.is_some() {
+            return None;
+        }
+        let query = Query::assume(query)?;
+        let asked = Asked::of(self.store.hash, &query);
+        let plain = self.store.fresh(now, &asked)?;
+        let kind = plain.entry.kind;
+        if kind == Kind::Failure || (plain.popular && plain.entry.is_ending(plain.age)) {
+            return None;
+        }
+        let (slot, zone, is_lower) = (plain.slot, plain.entry.zone, plain.is_lower);
+        let (mut given, mut entry, mut age) = (slot, plain.entry, plain.age);
+        let derives = entry.tag != 0 && policy != 0 && !query.checking_disabled();
+        if derives {
+            // Passed in pieces: what is passed by its address needs a place in memory.
+            let (question, name_hash) = (query.question_wire(), asked.name_hash());
+            let variant = asked.variant.with_policy(policy);
+            given = self
+                .store
+                .fresh_derived(now, question, name_hash, variant)?;
+            entry = self.store.at(given)?;
+            age = entry.nanos_since(now);
+        }
+        let limit = self.limit(transport, &query);
+        let udp_bytes = self.config.udp_bytes;
+        let seconds = seconds(age);
+        let length = entry.write_whole(seconds, &query, is_lower, limit, udp_bytes, out)?;
+        let kind = entry.kind;
+        self.stats.types.count(query.rtype());
+        self.stats.count_zone(usize::from(zone));
+        self.stats.count_hit(kind, derives);
+        self.stats.count_reply(out);
+        self.store.visit(slot);
+        if derives {
+            self.store.visit(given);
+        }
+        Some(length)
+    }
+
+    /// A query over the limit.
+    #[cold]
+    fn limited(&mut self, transport: Transport, query: &[u8], out: &mut [u8]) -> Verdict {
         match Query::parse(query) {
-            Err(error) if admitted => self.refuse_message(query, &error, out),
-            Ok(query) if admitted => self.resolve(now, client, &query, policy, out),
-            Ok(query) if self.config.limited_truncate && client.transport == Transport::Udp => {
-                let envelope = self.envelope(client.transport, &query, None);
+            Ok(query) if self.config.limited_truncate && transport == Transport::Udp => {
+                let envelope = self.envelope(transport, &query, None);
                 let reply = write_empty(&query, rcode::NOERROR, true, envelope, out);
                 self.finish(reply, out)
             }
@@ -45,6 +107,7 @@ impl Resolver {
         }
     }
 
+    #[cold]
     fn refuse_message(&mut self, query: &[u8], error: &QueryError, out: &mut [u8]) -> Verdict {
         match (error, error.rcode()) {
             (QueryError::Response, _) => self.drop_query(DropReason::Response),
@@ -56,34 +119,28 @@ impl Resolver {
         }
     }
 
+    /// The long way.
+    #[inline(never)]
     fn resolve(
         &mut self,
         now: Duration,
-        client: Client,
+        client: &Client,
         query: &Query<'_>,
         policy: u8,
         out: &mut [u8],
     ) -> Verdict {
         self.stats.types.count(query.rtype());
-        let key = Key::new(self.store.hash, query.question_wire(), Variant::of(query));
+        let asked = &Asked::of(self.store.hash, query);
         let local = self.local.as_ref();
-        if let Some(message) = local.and_then(|local| local.answer(query, key.name())) {
+        if let Some(message) = local.and_then(|local| local.answer(query, asked.to_key().name())) {
             return self.reply_local(now, client.transport, query, &message, out);
         }
         let policy = if query.checking_disabled() { 0 } else { policy };
-        let found = self.lookup(now, &key);
-        match found {
+        match self.lookup(now, asked) {
             Some(found) if found.state == Freshness::Fresh => {
-                self.hit(now, client, query, &key, found, policy, out)
+                self.hit(now, client, query, asked, found, policy, out)
             }
-            Some(found)
-                if found.state == Freshness::StaleUnanswered
-                    && self.stale_is_whole(found, policy)
-                    && query.recursion_desired() =>
-            {
-                self.reply_stale(now, client.transport, query, found, out)
-            }
-            Some(_) | None => self.miss(now, client, query, &key, policy, found.is_some(), out),
+            found => self.miss(now, client, query, asked, policy, found, out),
         }
     }
 
@@ -110,40 +167,40 @@ impl Resolver {
     }
 
     /// An answer to the question, or the denial of its name (RFC 2308 §5, RFC 8020 §2).
-    pub(super) fn lookup(&mut self, now: Duration, key: &Key) -> Option<Found> {
-        let exact = self.store.probe(now, key);
+    pub(super) fn lookup(&mut self, now: Duration, asked: &Asked<'_>) -> Option<Found> {
+        let exact = self.store.probe(now, asked);
         if exact.is_some_and(|found| found.state == Freshness::Fresh) {
             return exact;
         }
-        match self.store.probe(now, &key.with_type(0)) {
+        match self.store.probe(now, &asked.with_type(0)) {
             denied @ Some(Found {
                 state: Freshness::Fresh,
                 ..
             }) => denied,
-            denied => self.denied_above(now, key).or(exact).or(denied),
+            denied => self.denied_above(now, asked).or(exact).or(denied),
         }
     }
 
     /// The denial of a name above (RFC 8020 §2), made into one of this name. Not for DO=1: the proof
     /// would be that of another name.
-    fn denied_above(&mut self, now: Duration, key: &Key) -> Option<Found> {
-        if !self.config.name_error_cut || key.variant.dnssec_ok() {
+    fn denied_above(&mut self, now: Duration, asked: &Asked<'_>) -> Option<Found> {
+        if !self.config.name_error_cut || asked.variant.dnssec_ok() {
             return None;
         }
-        let mut above = key.with_type(0);
+        let mut above = asked.with_type(0);
         loop {
-            above = above.parent()?;
+            above = above.parent(self.store.hash)?;
             let found = self.store.probe(now, &above);
             let Some(found) = found.filter(|found| found.state == Freshness::Fresh) else {
                 continue;
             };
-            let denied = key.with_type(0);
+            let denied = asked.with_type(0).to_key();
             let entry = self
                 .store
                 .entry(found)?
-                .denied_below(now, &above, &denied)?;
+                .denied_below(now, &above.to_key(), &denied)?;
             self.store.insert(now, &denied, entry, 0);
-            return self.store.probe(now, &denied);
+            return self.store.probe(now, &denied.asked());
         }
     }
 
@@ -154,9 +211,9 @@ impl Resolver {
     fn hit(
         &mut self,
         now: Duration,
-        client: Client,
+        client: &Client,
         query: &Query<'_>,
-        key: &Key,
+        asked: &Asked<'_>,
         found: Found,
         policy: u8,
         out: &mut [u8],
@@ -164,23 +221,26 @@ impl Resolver {
         let Some(entry) = self.store.entry(found) else {
             return self.drop_query(DropReason::NoSpace);
         };
-        let (zone, kind, tag) = (usize::from(entry.zone), entry.kind, entry.tag);
-        self.stats.count_zone(zone);
-        let error = (kind == Kind::Failure).then_some(ExtendedError::CACHED);
-        if tag != 0 && policy != 0 {
-            self.prefetch(now, key, found);
-            return self.hit_derived(now, client, query, key, found, policy, out);
-        }
-        let envelope = self.envelope(client.transport, query, error);
-        let Some(entry) = self.store.entry(found) else {
-            return self.drop_query(DropReason::NoSpace);
+        let (zone, kind) = (usize::from(entry.zone), entry.kind);
+        let ending = found.popular && kind != Kind::Failure && entry.is_ending(found.age);
+        let reply = if entry.tag != 0 && policy != 0 {
+            None
+        } else {
+            let error = (kind == Kind::Failure).then_some(ExtendedError::CACHED);
+            let envelope = self.envelope(client.transport, query, error);
+            Some(entry.write_reply(Age::Seconds(seconds(found.age)), query, envelope, out))
         };
-        let reply = entry.write_reply(entry.age(now), query, envelope, out);
-        self.stats.count_hit(kind, false);
-        if found.popular && kind != Kind::Failure {
-            self.prefetch(now, key, found);
+        self.stats.count_zone(zone);
+        if ending {
+            self.prefetch(now, asked);
         }
-        self.finish(reply, out)
+        match reply {
+            Some(reply) => {
+                self.stats.count_hit(kind, false);
+                self.finish(reply, out)
+            }
+            None => self.hit_derived(now, client, query, asked, found, policy, out),
+        }
     }
 
     /// A plain answer that is to be derived from: the derived one, or a ticket to make it.
@@ -191,15 +251,15 @@ impl Resolver {
     fn hit_derived(
         &mut self,
         now: Duration,
-        client: Client,
+        client: &Client,
         query: &Query<'_>,
-        key: &Key,
+        asked: &Asked<'_>,
         plain: Found,
         policy: u8,
         out: &mut [u8],
     ) -> Verdict {
         let envelope = self.envelope(client.transport, query, None);
-        let derived = self.store.probe(now, &key.with_policy(policy));
+        let derived = self.store.probe(now, &asked.with_policy(policy));
         if let Some(entry) = derived.and_then(|found| self.store.entry(found)) {
             let reply = entry.write_reply(entry.age(now), query, envelope, out);
             let kind = entry.kind;
@@ -215,7 +275,10 @@ impl Resolver {
             other: Other::Unasked,
         };
         let deadline_at = now.saturating_add(self.config.client_deadline);
-        match self.tickets.park(client, query, policy, state, deadline_at) {
+        match self
+            .tickets
+            .park(*client, query, policy, state, deadline_at)
+        {
             Ok(key) => Verdict::Derive(Ticket(key)),
             Err(reason) => self.drop_query(reason),
         }
@@ -228,13 +291,21 @@ impl Resolver {
     fn miss(
         &mut self,
         now: Duration,
-        client: Client,
+        client: &Client,
         query: &Query<'_>,
-        key: &Key,
+        asked: &Asked<'_>,
         policy: u8,
-        has_stale: bool,
+        expired: Option<Found>,
         out: &mut [u8],
     ) -> Verdict {
+        if let Some(found) = expired
+            && found.state == Freshness::StaleUnanswered
+            && self.stale_is_whole(found, policy)
+            && query.recursion_desired()
+        {
+            return self.reply_stale(client.transport, query, found, out);
+        }
+        let key = &asked.to_key();
         let zone = match self.forwarder.zones.route(key.name()) {
             Route::Ask(zone) => zone,
             Route::Fail => {
@@ -252,7 +323,10 @@ impl Resolver {
         let deadline_at = now.saturating_add(self.config.client_deadline);
         // The state is known once the question is asked, and the question is asked once there is room.
         let state = State::Failed(Failure::Overloaded);
-        let ticket = match self.tickets.park(client, query, policy, state, deadline_at) {
+        let ticket = match self
+            .tickets
+            .park(*client, query, policy, state, deadline_at)
+        {
             Ok(key) => Ticket(key),
             Err(reason) => return self.drop_query(reason),
         };
@@ -263,7 +337,7 @@ impl Resolver {
         if let Some(parked) = self.tickets.get_mut(ticket.0) {
             parked.state = State::Waiting(fetch);
         }
-        if has_stale && query.recursion_desired() {
+        if expired.is_some() && query.recursion_desired() {
             let at = now.saturating_add(CLIENT_RESPONSE_TIMER).min(deadline_at);
             self.tickets.set_timer(ticket.0, at);
         }
@@ -288,14 +362,10 @@ impl Resolver {
     }
 
     /// Asks again for what is asked for often, in the last tenth of its life.
-    fn prefetch(&mut self, now: Duration, key: &Key, found: Found) {
-        if !self.config.prefetch || !found.popular {
-            return;
-        }
-        let Some(entry) = self.store.entry(found) else {
-            return;
-        };
-        if !entry.is_ending(now) || self.forwarder.is_asked(key) {
+    #[cold]
+    fn prefetch(&mut self, now: Duration, asked: &Asked<'_>) {
+        let key = &asked.to_key();
+        if !self.config.prefetch || self.forwarder.is_asked(key) {
             return;
         }
         if let Route::Ask(zone) = self.forwarder.zones.route(key.name())
@@ -315,7 +385,6 @@ impl Resolver {
 
     pub(super) fn reply_stale(
         &mut self,
-        _now: Duration,
         transport: Transport,
         query: &Query<'_>,
         found: Found,
@@ -378,6 +447,7 @@ impl Resolver {
     }
 
     /// Counts a reply that leaves.
+    #[inline]
     pub(super) fn finish(&mut self, reply: Option<usize>, out: &[u8]) -> Verdict {
         match reply {
             Some(length) => {

@@ -38,13 +38,13 @@ impl Resolver {
         };
         entry.zone = u16::try_from(zone.0).unwrap_or(u16::MAX);
         // Whatever the new answer says, the old one does not hold any more, TTL 0 included.
-        self.store.remove(&key);
+        self.store.remove(&key.asked());
         let denied = key.with_type(0);
         // A tag is about one type, a denial about all.
         if entry.kind == Kind::NameError && entry.direct && tag == 0 {
             self.keep(now, zone, &denied, entry.clone());
         } else {
-            self.store.remove(&denied);
+            self.store.remove(&denied.asked());
             self.keep(now, zone, &key, entry.clone());
         }
         for ticket in waiting {
@@ -98,16 +98,17 @@ impl Resolver {
         };
         let waiting = self.waiting.remove(&fetch).unwrap_or_default();
         let failure = unusable.map_or(Failure::NoReply, |last| Failure::Unusable(last.error));
-        match self.lookup(now, &key) {
+        match self.lookup(now, &key.asked()) {
             Some(found) if found.state != Freshness::Fresh => {
                 let recheck_at = now.saturating_add(FAILURE_RECHECK);
-                self.store.set_recheck(&key, recheck_at);
-                self.store.set_recheck(&key.with_type(0), recheck_at);
+                self.store.set_recheck(&key.asked(), recheck_at);
+                let denied = key.asked().with_type(0);
+                self.store.set_recheck(&denied, recheck_at);
             }
             // A prefetch that failed: what is there still holds.
             Some(_) => {}
             None => {
-                let failures = self.store.failures(&key).saturating_add(1);
+                let failures = self.store.failures(&key.asked()).saturating_add(1);
                 let (first, most) = FAILURE;
                 let doubled = first.checked_shl(u32::from(failures) - 1).unwrap_or(most);
                 let entry = Entry::failure(now, key.question(), doubled.min(most));
@@ -168,7 +169,7 @@ impl Resolver {
         if !parked.query().recursion_desired() {
             return false;
         }
-        let Some(found) = self.lookup(now, key) else {
+        let Some(found) = self.lookup(now, &key.asked()) else {
             return false;
         };
         if found.state == Freshness::Fresh {

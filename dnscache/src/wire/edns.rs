@@ -72,10 +72,10 @@ pub(crate) const fn plain_opt(
     extended_rcode: u8,
     dnssec_ok: bool,
 ) -> [u8; OPT_BYTES] {
-    let [_, opt] = rtype::OPT.to_be_bytes();
-    let [size0, size1] = udp_bytes.to_be_bytes();
-    let flags = if dnssec_ok { (DO >> 8) as u8 } else { 0 };
-    [0, 0, opt, size0, size1, extended_rcode, 0, flags, 0, 0, 0]
+    let dnssec_ok = if dnssec_ok { (DO >> 8) as u64 } else { 0 };
+    let fields = (udp_bytes as u64) << 24 | (extended_rcode as u64) << 16 | dnssec_ok;
+    let [a, b, c, d, e, f, g, h] = ((rtype::OPT as u64) << 40 | fields).to_be_bytes();
+    [a, b, c, d, e, f, g, h, 0, 0, 0]
 }
 
 /// Appends an OPT record of ours; the extended error is left out when it does not fit (RFC 8914 §3).

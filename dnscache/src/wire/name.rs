@@ -277,15 +277,31 @@ fn lowercase(wire: &mut [u8]) {
 
 /// The same of eight octets at once, without a branch.
 #[inline]
-pub(crate) const fn lowercase_word(octets: [u8; 8]) -> [u8; 8] {
+pub(crate) const fn lowercase_octets(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    let word = u64::from_ne_bytes(octets);
     let low = word & (0x7f * ONES);
     // Bit 7 of each octet: at least `A`, and beyond `Z`.
     let from_a = low + (0x80 - b'A' as u64) * ONES;
     let beyond_z = low + (0x7f - b'Z' as u64) * ONES;
     let upper = !word & (from_a ^ beyond_z) & (0x80 * ONES);
-    (word | upper >> 2).to_ne_bytes()
+    word | upper >> 2
+}
+
+/// The octets of `name` that are left over when it is read eight at a time, as a number whose lowest
+/// octet is the first of them.
+#[inline]
+pub(crate) fn last_octets(name: &[u8]) -> u64 {
+    let (_, rest) = name.as_chunks::<8>();
+    if rest.is_empty() {
+        return 0;
+    }
+    match name.last_chunk() {
+        Some(octets) => u64::from_le_bytes(*octets) >> (64 - 8 * (rest.len() & 7)),
+        None => rest
+            .iter()
+            .rev()
+            .fold(0, |word, octet| word << 8 | u64::from(*octet)),
+    }
 }
 
 /// Whether the name at `at` is `lower`, a name in lower-case wire form.
@@ -315,8 +331,21 @@ mod tests {
             for place in 0..8 {
                 let mut word = [b'Z', 0, 255, b'@', b'[', b'a', b'z', b'A'];
                 word[place] = octet;
-                assert_eq!(lowercase_word(word).to_vec(), word.to_ascii_lowercase());
+                let lower = lowercase_octets(u64::from_le_bytes(word)).to_le_bytes();
+                assert_eq!(lower.to_vec(), word.to_ascii_lowercase());
             }
+        }
+    }
+
+    #[test]
+    fn what_is_left_over_is_read_as_it_stands() {
+        let octets: [u8; 24] = core::array::from_fn(|at| at as u8 + 1);
+        for length in 0..=octets.len() {
+            let name = &octets[..length];
+            let (_, rest) = name.as_chunks::<8>();
+            let mut whole = [0; 8];
+            whole[..rest.len()].copy_from_slice(rest);
+            assert_eq!(last_octets(name), u64::from_le_bytes(whole), "{length}");
         }
     }
 }

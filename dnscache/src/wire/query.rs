@@ -119,10 +119,7 @@ impl<'a> Query<'a> {
         if [an0, an1, ns0, ns1, ar0, ar1] != [0; 6] {
             let counts = [[an0, an1], [ns0, ns1], [ar0, ar1]].map(u16::from_be_bytes);
             let at = HEADER_BYTES + question.len();
-            query.edns = match plain_opt(message, at, counts) {
-                Some(edns) => Some(edns),
-                None => read_edns(message, at, counts)?,
-            };
+            query.edns = read_edns(message, at, counts)?;
         }
         match query.rtype() {
             found @ (rtype::OPT | rtype::TKEY | rtype::TSIG | rtype::IXFR | rtype::AXFR) => {
@@ -130,6 +127,41 @@ impl<'a> Query<'a> {
             }
             _ => Ok(query),
         }
+    }
+
+    /// Takes a message for what almost all queries are: one question, and at most an OPT record without
+    /// options. `None`: [`parse`](Self::parse) it.
+    ///
+    /// That the question's name is one is not looked at. Where it equals a name that is one, it is one.
+    #[inline(always)]
+    pub(crate) fn assume(message: &'a [u8]) -> Option<Self> {
+        /// QDCOUNT 1, and the other counts 0.
+        const QUESTION: u64 = 1 << 48;
+        /// And ARCOUNT 1.
+        const QUESTION_AND_RECORD: u64 = QUESTION | 1;
+        let (header, body) = message.split_first_chunk::<HEADER_BYTES>()?;
+        let [i0, i1, f0, f1, counts @ ..] = *header;
+        let flags = u16::from_be_bytes([f0, f1]);
+        if flags & (flag::QR | flag::OPCODE) != 0 {
+            return None;
+        }
+        let (question, edns) = match u64::from_be_bytes(counts) {
+            QUESTION => (body, None),
+            QUESTION_AND_RECORD => {
+                let (question, record) = body.split_last_chunk::<OPT_BYTES>()?;
+                (question, Some(plain_opt(record)?))
+            }
+            _ => return None,
+        };
+        let [high, low, _, _] = *question.last_chunk()?;
+        let rtype = u16::from_be_bytes([high, low]);
+        let is_data = rtype != rtype::OPT && !(rtype::TKEY..=rtype::AXFR).contains(&rtype);
+        (is_data && question.len() <= super::NAME_BYTES + 4).then_some(Self {
+            id: u16::from_be_bytes([i0, i1]),
+            flags,
+            question,
+            edns,
+        })
     }
 
     /// A query put together from its parts, for whoever asks on its own account.
@@ -243,36 +275,32 @@ impl<'a> Query<'a> {
 /// Name, type and class at the start of `body`; a compressed name is none (there is nothing before
 /// the question to point at).
 pub(crate) fn question(body: &[u8]) -> Option<&[u8]> {
-    let mut at = 0usize;
+    let (mut at, mut lengths) = (0_usize, 0);
     loop {
-        let length = usize::from(*body.get(at)?);
-        if length > 63 {
-            return None;
-        }
-        at = at.checked_add(length)?.checked_add(1)?;
+        let length = *body.get(at)?;
+        lengths |= length;
+        // No overflow: a slice is shorter than half of all numbers.
+        at = at.wrapping_add(usize::from(length)).wrapping_add(1);
         if length == 0 {
             break;
         }
     }
-    if at > super::NAME_BYTES {
+    if lengths > 63 || at > super::NAME_BYTES {
         return None;
     }
-    body.get(..at.checked_add(4)?)
+    body.get(..at.wrapping_add(4))
 }
 
-/// An OPT record of version 0 without options that is all there is behind the question: what most
-/// queries have, and no need to look at records for.
-#[inline]
-fn plain_opt(message: &[u8], at: usize, counts: [u16; 3]) -> Option<Edns> {
-    let record: &[u8; OPT_BYTES] = message.get(at..)?.try_into().ok()?;
-    match *record {
-        [0, 0, 41, size0, size1, _, 0, flags0, flags1, 0, 0] if counts == [0, 0, 1] => {
-            let size = u16::from_be_bytes([size0, size1]);
-            let flags = u32::from(u16::from_be_bytes([flags0, flags1]));
-            Some(Edns::from_fields(size, flags))
-        }
-        _ => None,
-    }
+/// An OPT record of version 0 without options.
+#[inline(always)]
+fn plain_opt(record: &[u8; OPT_BYTES]) -> Option<Edns> {
+    let ([0, 0, 41, ..], Some(fields)) = (record, record.last_chunk()) else {
+        return None;
+    };
+    // Size, extended code, version, flags, length: in two comparisons less than octet by octet.
+    let fields = u64::from_be_bytes(*fields);
+    let (size, ttl) = ((fields >> 48) as u16, (fields >> 16) as u32);
+    (fields & 0x00ff_0000_ffff == 0).then(|| Edns::from_fields(size, ttl & 0xffff))
 }
 
 fn read_edns(message: &[u8], at: usize, counts: [u16; 3]) -> Result<Option<Edns>, QueryError> {

@@ -10,4 +10,7 @@ mod forgery;
 mod lifetime;
 mod local;
 mod message;
+mod network;
+mod room;
 mod servers;
+mod short;
