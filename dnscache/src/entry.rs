@@ -493,5 +493,6 @@ fn offsets_in(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
 /// Nanoseconds; more than 64 bits hold are 584 years.
 #[inline]
 fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+    let seconds = time.as_secs().saturating_mul(SECOND);
+    seconds.saturating_add(time.subsec_nanos().into())
 }
