@@ -84,6 +84,7 @@ pub(crate) const PACKAGES: &[(&str, &str)] = &[
     ("iperf3", "iperf3"),
     ("iproute2", "ip"),
     ("iputils-ping", "ping"),
+    ("openssl", "openssl"),
     ("procps", "sysctl"),
     ("python3", "python3"),
     ("redis-sentinel", "redis-sentinel"),
@@ -284,6 +285,7 @@ fn flag(program: &str) -> &'static str {
     match program {
         "dig" => "-v",
         "ip" | "ping" | "unbound" => "-V",
+        "openssl" => "version",
         _ => "--version",
     }
 }

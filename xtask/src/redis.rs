@@ -1,7 +1,9 @@
 //! Several gateways, one mapping database: servers that fail, and gateways that do.
 
 mod manual;
+mod replicas;
 mod ring;
+mod secure;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,10 +84,12 @@ fn all(ring: &mut Ring, names: usize) -> Outcome {
         );
     }
     away(ring, &mut said, from..from + names)?;
-    taken_over(ring, &mut said)?;
+    replicas::taken_over(ring, &mut said)?;
+    secure::check(ring)?;
+    let rate = rate(ring)?;
     let count = said.len();
     Ok(format!(
-        "{count} names told, none lost, no address with two hosts"
+        "{rate}; {count} names told, none lost, no address with two hosts"
     ))
 }
 
@@ -392,60 +396,31 @@ fn away(ring: &mut Ring, said: &mut Said, names: core::ops::Range<usize>) -> Res
     consistent(ring, said)
 }
 
-/// A gateway is killed; another process takes its number, and its mappings.
-fn taken_over(ring: &mut Ring, said: &mut Said) -> Result<(), String> {
-    let rows = ring.until("the replicas do not see each other", 10, |ring| {
-        let rows = ring.ask(0, "show replicas -o csv")?;
-        if rows.matches(",alive,").count() == COUNT - 1 && rows.contains("\n0,self,") {
-            Ok(rows)
-        } else {
-            Err(rows)
-        }
-    })?;
-    println!("{}", rows.trim_end());
-    let last = COUNT - 1;
-    // One that says the same number waits for its turn, and ends.
-    let second = ring.gateway(last, &last.to_string(), "state-second");
-    let mut second = ring.launch(second, "gateway-second.log")?;
-    // One that takes what it gets waits too.
-    let spare = ring.gateway(last, "auto", "state-spare");
-    let mut spare = ring.launch(spare, "spare.log")?;
-    ring.until("two processes have one number", 40, |ring| {
-        if second.has_ended() {
-            return Ok(());
-        }
-        Err(ring.log("gateway-second.log"))
-    })?;
-    if spare.has_ended() || !ring.log("spare.log").contains("living holders") {
-        return Err(format!("the spare says {}", ring.log("spare.log")));
+/// The store's part of new mappings, beside what the server does of itself.
+fn rate(ring: &Ring) -> Result<String, String> {
+    let master = ring.master()?;
+    let bench = format!(
+        "redis-benchmark -h {} -t set -c 50 -P 1 -n 100000 --csv",
+        Ring::address(master)
+    );
+    let peer = ring.text(&format!("s{master}"), &bench)?;
+    let cells = peer
+        .lines()
+        .find_map(|line| line.strip_prefix("\"SET\",\""));
+    let peer = cells.and_then(|cells| cells.split('"').next()?.parse::<f64>().ok());
+    let peer = peer.ok_or("redis-benchmark says nothing")?;
+    let told = ring.program(&format!("mappings measure --store {}", Ring::store()))?;
+    let word = told
+        .split(' ')
+        .nth(5)
+        .and_then(|word| word.parse::<f64>().ok());
+    let ours = word.ok_or_else(|| told.clone())?;
+    println!("{}; redis-benchmark: {peer:.0} a second", told.trim_end());
+    if told.contains(", 0 of them") && ours * 2.0 >= peer {
+        return Ok(format!(
+            "{ours:.0} mappings a second, {:.2} of redis-benchmark",
+            ours / peer
+        ));
     }
-    let killed = ring.gateways[last].take().ok_or("it does not run")?;
-    killed.signal("KILL")?;
-    drop(killed);
-    // Its mappings go on through the others meanwhile.
-    let address = said.get(&(last + 1)).cloned().unwrap_or_default();
-    let mut echo = ring.command("p0", "python3");
-    echo.arg(ring.folder.join("echo.py"))
-        .args([&address, "0.3"]);
-    text(echo).map_err(|why| format!("after kill -9 of its maker: {why}"))?;
-    ring.until("the number is not taken over", 30, |ring| {
-        ring.ask_state(last, "show stats -o json", "state-spare")
-            .map(drop)
-    })?;
-    let again = one(ring, said, last, last + 1)?;
-    if again != address {
-        return Err(format!("n{} was {address} and is {again}", last + 1));
-    }
-    let fresh = one(ring, said, last, last + 10)?;
-    println!("replica {last} was taken over: {address} stands, and {fresh} is new");
-    spare.signal("TERM")?;
-    spare.ended()?;
-    ring.start_gateway(last)?;
-    // The former holder of the number comes back: it takes what its successor left.
-    ready(ring, last, "up", 40)?;
-    let again = one(ring, said, last, last + 10)?;
-    if again != fresh {
-        return Err(format!("n{} was {fresh} and is {again}", last + 10));
-    }
-    consistent(ring, said)
+    Err(format!("{told}; redis-benchmark: {peer:.0} a second"))
 }

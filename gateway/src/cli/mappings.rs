@@ -1,5 +1,7 @@
 //! `mappings`: static entries of a running gateway, one or many.
 
+mod measure;
+
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
@@ -64,6 +66,19 @@ enum Action {
         #[arg(long, value_name = "URL")]
         store: String,
     },
+    /// Measure how many mappings a second a store takes, as `run` writes them; under keys of its own, deleted
+    /// afterwards.
+    Measure {
+        /// As `run` has it.
+        #[arg(long, value_name = "URL")]
+        store: String,
+        /// How many.
+        #[arg(long, default_value_t = 100_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+        count: u32,
+        /// Mappings that wait for the store at a time.
+        #[arg(long, default_value_t = 1024, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=4096))]
+        waiting: u32,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -88,6 +103,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             .map(|value| text::table(&value).into_bytes()),
         Action::Import { file, format } => return import(socket, file, *format),
         Action::Upgrade { store } => return mrfdb::upgrade(store),
+        Action::Measure {
+            store,
+            count,
+            waiting,
+        } => return measure::run(store, *count, *waiting),
         Action::Export { format, all } => export(socket, *format, *all),
     };
     print(told)

@@ -14,6 +14,9 @@ use std::time::Instant;
 use dns46::{OperationId, StoreAction, StoreOperation, StoreReply};
 use serde::Serialize;
 
+#[cfg(test)]
+mod tests;
+
 use super::journal::Journal;
 use super::redis::client::{Told, Work};
 use super::redis::identity::{LEASE, ReplicaRow};

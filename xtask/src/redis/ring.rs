@@ -86,7 +86,7 @@ spec:
   egressSnatpool: pool
   dnsNat46Enabled: true
   dnsNat46PoolIps: ["10.20.2.216"]
-  dnsNat46Ipv4Subnet: "10.46.0.0/18"
+  dnsNat46Ipv4Subnet: "10.46.0.0/16"
   maxTmmReplicas: 3
   maxReservedStaticIps: 16
   dnsCacheName: "ring-cache"
@@ -383,10 +383,16 @@ impl Ring {
         ))
     }
 
-    /// A command of the program itself, near the servers.
+    /// The program itself, in a namespace.
+    pub(crate) fn own(&self, space: &str) -> Command {
+        self.command(space, &self.gateway.to_string_lossy())
+    }
+
+    /// What a command of the program prints, near the servers.
     pub(crate) fn program(&self, line: &str) -> Result<String, String> {
-        let path = self.gateway.to_string_lossy().into_owned();
-        self.text("s1", &format!("{path} {line}"))
+        let mut command = self.own("s1");
+        command.args(line.split_whitespace());
+        text(command)
     }
 
     /// A command to a Sentinel.

@@ -12,10 +12,11 @@ use std::time::Instant;
 use dns46::{StoreAction, StoreReply};
 use redis::{Cmd, Value, cmd};
 
+use super::exchange::{Asked, Flight};
 use super::identity::{HEARTBEAT, Identity, ReplicaRow};
 use super::keeping::{Scan, Sweep};
 use super::location::Location;
-use super::script::{self, Scripts, Told as Read, Writer};
+use super::script::{Scripts, Writer};
 use super::sentinel;
 use super::watch::Target;
 use super::wire::{Connection, StoreError};
@@ -103,6 +104,11 @@ pub(crate) struct Client {
     pub(super) bell: OwnedFd,
     pub(super) target: Arc<Target>,
     pub(super) connection: Option<Connection>,
+    /// What was sent, and has no reply.
+    pub(super) flight: Option<Flight>,
+    /// What is to be sent once more.
+    pub(super) again: Vec<Asked>,
+    pub(super) kept_at: Instant,
     pub(super) retry_at: Instant,
     pub(super) backoff: Duration,
     /// Mappings of our slice that the store is to have.
@@ -113,6 +119,8 @@ pub(crate) struct Client {
     pub(super) known: BTreeMap<Ipv4Addr, Ipv6Addr>,
     /// Entries that somebody changed, and whether by hand.
     pub(super) dirty: BTreeMap<Ipv4Addr, bool>,
+    /// The same of our own, most of which it was us who changed: they are looked at when there is time.
+    pub(super) dirty_own: BTreeMap<Ipv4Addr, bool>,
     pub(super) scan: Option<Scan>,
     pub(super) scan_at: Instant,
     pub(super) sweep: Sweep,
@@ -123,6 +131,8 @@ pub(crate) struct Client {
     pub(super) looked_at: Instant,
     /// The number was ours in this life.
     pub(super) was_up: bool,
+    /// Something was told since the bell rang.
+    pub(super) rings: bool,
 }
 
 #[expect(
@@ -146,42 +156,44 @@ impl Client {
                 let until = self.wakes_at().saturating_duration_since(now());
                 self.work.recv_timeout(until)
             };
-            let mut operations = Vec::new();
+            let mut asked = core::mem::take(&mut self.again);
             match first {
-                Ok(work) => self.take(work, &mut operations),
+                Ok(work) => self.take(work, &mut asked),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            while operations.len() < BATCH
+            while asked.len() < BATCH
                 && let Ok(work) = self.work.try_recv()
             {
-                self.take(work, &mut operations);
+                self.take(work, &mut asked);
             }
-            let turned = self.operate(operations).and_then(|()| self.keep());
+            let turned = self.operate(asked).and_then(|()| self.keep());
             if let Err(error) = turned {
                 self.lose(&error);
             }
             if self.connection.is_none() && self.retry_at <= now() {
                 self.find();
             }
+            self.ring();
         }
     }
 
     fn is_busy(&self) -> bool {
-        self.connection.is_some() && (self.scan.is_some() || self.sweep.is_on())
+        let keeps = self.scan.is_some() || self.sweep.is_on();
+        self.flight.is_some() || !self.again.is_empty() || self.connection.is_some() && keeps
     }
 
     fn wakes_at(&self) -> Instant {
         if self.connection.is_none() {
             self.retry_at
-        } else if self.dirty.is_empty() {
+        } else if self.dirty.is_empty() && self.dirty_own.is_empty() {
             self.heartbeat_at
         } else {
             self.heartbeat_at.min(self.settles_at.max(now() + AGAIN))
         }
     }
 
-    fn take(&mut self, work: Work, operations: &mut Vec<(u64, StoreAction)>) {
+    fn take(&mut self, work: Work, asked: &mut Vec<Asked>) {
         match work {
             Work::Operation { tag, action } => {
                 if let StoreAction::Put { address, host } = action
@@ -189,7 +201,7 @@ impl Client {
                 {
                     self.own.insert(address, host);
                 }
-                operations.push((tag, action));
+                asked.push(Asked::new(tag, action));
             }
             Work::Assert { address, host } => match self.scope.owner(address) {
                 Owner::Us => {
@@ -202,7 +214,11 @@ impl Client {
                 Owner::Other => {}
             },
             Work::Dirty { address, by_hand } => {
-                *self.dirty.entry(address).or_insert(false) |= by_hand;
+                let dirty = match self.scope.owner(address) {
+                    Owner::Us => &mut self.dirty_own,
+                    Owner::Nobody | Owner::Other => &mut self.dirty,
+                };
+                *dirty.entry(address).or_insert(false) |= by_hand;
             }
             Work::Resync => self.scan = Some(Scan::default()),
             Work::Switched => {
@@ -219,14 +235,21 @@ impl Client {
         }
     }
 
-    /// Tells the data thread.
-    pub(super) fn tell(&self, told: Told) {
-        if self.told.send(told).is_ok() {
+    /// Tells the data thread, which is woken once there is no more to tell.
+    pub(super) fn tell(&mut self, told: Told) {
+        self.rings |= self.told.send(told).is_ok();
+    }
+
+    pub(super) fn ring(&mut self) {
+        if core::mem::take(&mut self.rings) {
             let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
         }
     }
 
     fn lose(&mut self, error: &StoreError) {
+        if let Some(flight) = self.flight.take() {
+            self.fail(flight.into_asked());
+        }
         if self.connection.take().is_some() {
             self.target.set(None);
             // While the store is away nothing is answered with mappings of other replicas.
@@ -312,167 +335,6 @@ impl Client {
         Ok(Some(connection))
     }
 
-    /// Does what was asked, and replies; whatever is not certain has failed.
-    fn operate(&mut self, operations: Vec<(u64, StoreAction)>) -> Result<(), StoreError> {
-        if operations.is_empty() {
-            return Ok(());
-        }
-        let Some(mut connection) = self.connection.take() else {
-            self.fail(&operations);
-            return Ok(());
-        };
-        let done = self.exchange(&mut connection, &operations);
-        self.connection = Some(connection);
-        match done {
-            Ok(replies) => {
-                for ((tag, action), reply) in operations.iter().zip(replies) {
-                    let reply = self.settle(action, reply);
-                    self.tell(Told::Reply(*tag, reply));
-                }
-                Ok(())
-            }
-            Err(error) => {
-                self.fail(&operations);
-                Err(error)
-            }
-        }
-    }
-
-    fn fail(&mut self, operations: &[(u64, StoreAction)]) {
-        for (tag, action) in operations {
-            self.settle(action, Read::Reply(StoreReply::Failed));
-            self.tell(Told::Reply(*tag, StoreReply::Failed));
-        }
-    }
-
-    /// Keeps in mind what the store must still be told.
-    fn settle(&mut self, action: &StoreAction, read: Read) -> StoreReply {
-        let reply = match read {
-            Read::Reply(reply) => reply,
-            Read::Spelt(_) => StoreReply::Failed,
-            Read::Fenced => {
-                self.tell(Told::Fenced {
-                    by: "another process".to_owned(),
-                });
-                StoreReply::Failed
-            }
-        };
-        match (*action, self.scope.owner(address(action))) {
-            (StoreAction::Put { address, .. }, Owner::Us) => {
-                if matches!(reply, StoreReply::Conflict(_)) {
-                    self.own.remove(&address);
-                }
-            }
-            (StoreAction::Put { address, host }, Owner::Nobody) => {
-                if reply == StoreReply::Failed {
-                    self.pending.insert(address, host);
-                } else {
-                    self.pending.remove(&address);
-                }
-            }
-            (StoreAction::Delete { address, .. }, _) => {
-                self.pending.remove(&address);
-                if reply != StoreReply::Leased {
-                    self.own.remove(&address);
-                }
-            }
-            (StoreAction::Get { address, .. }, Owner::Other) => {
-                if let StoreReply::Found(host) = reply {
-                    self.known.insert(address, host);
-                }
-            }
-            (StoreAction::Renew { .. }, _)
-                if reply == StoreReply::Absent && now() < self.settles_at =>
-            {
-                // Its owner may not have written it again yet.
-                return StoreReply::Failed;
-            }
-            _ => {}
-        }
-        reply
-    }
-
-    /// One round trip, and a second for entries that are spelt otherwise.
-    fn exchange(
-        &mut self,
-        connection: &mut Connection,
-        operations: &[(u64, StoreAction)],
-    ) -> Result<Vec<Read>, StoreError> {
-        let none = vec![Vec::new(); operations.len()];
-        let mut read = self.round(connection, operations, &none)?;
-        let mut again = Vec::new();
-        for (index, ((_, action), read)) in operations.iter().zip(&mut read).enumerate() {
-            if let Read::Spelt(text) = read {
-                match script::other(action, text) {
-                    Some(reply) => *read = Read::Reply(reply),
-                    None => again.push((index, core::mem::take(text))),
-                }
-            }
-        }
-        if again.is_empty() {
-            return Ok(read);
-        }
-        let (indexes, spelt): (Vec<usize>, Vec<Vec<u8>>) = again.into_iter().unzip();
-        let few: Vec<(u64, StoreAction)> = indexes
-            .iter()
-            .filter_map(|index| operations.get(*index).copied())
-            .collect();
-        for (index, reply) in indexes
-            .into_iter()
-            .zip(self.round(connection, &few, &spelt)?)
-        {
-            if let Some(read) = read.get_mut(index) {
-                *read = reply;
-            }
-        }
-        Ok(read)
-    }
-
-    fn round(
-        &mut self,
-        connection: &mut Connection,
-        operations: &[(u64, StoreAction)],
-        spelt: &[Vec<u8>],
-    ) -> Result<Vec<Read>, StoreError> {
-        let mut commands = vec![cmd("ROLE")];
-        let mut sent = Vec::with_capacity(operations.len());
-        let mut writes = false;
-        for ((_, action), spelt) in operations.iter().zip(spelt) {
-            let command = self.command(action, spelt);
-            sent.push(command.is_some());
-            commands.extend(command);
-            writes |= matches!(action, StoreAction::Put { .. } | StoreAction::Delete { .. });
-        }
-        let waits = writes && self.location.wait > 0;
-        if waits {
-            commands.push(self.wait());
-        }
-        let mut replies = connection.ask_all(&commands)?.into_iter();
-        connection.check_role(&replies.next().unwrap_or_default())?;
-        let mut read: Vec<Read> = operations
-            .iter()
-            .zip(sent)
-            .map(|((_, action), sent)| match sent.then(|| replies.next()) {
-                Some(Some(reply)) => {
-                    if let Value::ServerError(error) = &reply {
-                        tracing::warn!("store: {} {}", error.code(), error.details().unwrap_or(""));
-                    }
-                    script::read(action, &reply)
-                }
-                Some(None) | None => Read::Reply(StoreReply::Failed),
-            })
-            .collect();
-        if waits && !self.is_copied(replies.next()) {
-            for ((_, action), read) in operations.iter().zip(&mut read) {
-                let write = matches!(action, StoreAction::Put { .. } | StoreAction::Delete { .. });
-                if write && *read == Read::Reply(StoreReply::Done) {
-                    *read = Read::Reply(StoreReply::Failed);
-                }
-            }
-        }
-        Ok(read)
-    }
-
     pub(super) fn wait(&self) -> Cmd {
         let mut wait = cmd("WAIT");
         let most = u64::try_from(WAIT.as_millis()).unwrap_or(u64::MAX);
@@ -482,51 +344,6 @@ impl Client {
 
     pub(super) fn is_copied(&self, reply: Option<Value>) -> bool {
         matches!(reply, Some(Value::Int(copies)) if copies >= i64::from(self.location.wait))
-    }
-
-    /// `None`: not now.
-    fn command(&self, action: &StoreAction, spelt: &[u8]) -> Option<Cmd> {
-        let Location { keys, expiry, .. } = &self.location;
-        let owner = self.scope.owner(address(action));
-        let writer = self.writer(owner);
-        Some(match *action {
-            StoreAction::Put { address, host } => {
-                let expiry = self.expiry(owner);
-                self.scripts
-                    .put(keys, address, host, spelt, expiry, writer, false)
-            }
-            StoreAction::Get { address, lease } => self.scripts.lease(
-                keys,
-                address,
-                None,
-                spelt,
-                lease,
-                *expiry,
-                &self.identity.instance,
-            ),
-            StoreAction::Renew {
-                address,
-                host,
-                lease,
-            } => self.scripts.lease(
-                keys,
-                address,
-                Some(host),
-                spelt,
-                lease,
-                *expiry,
-                &self.identity.instance,
-            ),
-            StoreAction::Delete { address, host } => {
-                if owner == Owner::Us && now() < self.renewed_at {
-                    return None;
-                }
-                let leases = owner == Owner::Us;
-                self.scripts
-                    .delete(keys, address, host, spelt, writer, leases)
-            }
-            _ => return None,
-        })
     }
 
     /// Entries of the reserved range never end.
@@ -545,15 +362,5 @@ impl Client {
             },
             Owner::Nobody | Owner::Other => Writer::ANYBODY,
         }
-    }
-}
-
-fn address(action: &StoreAction) -> Ipv4Addr {
-    match action {
-        StoreAction::Put { address, .. }
-        | StoreAction::Get { address, .. }
-        | StoreAction::Renew { address, .. }
-        | StoreAction::Delete { address, .. } => *address,
-        _ => Ipv4Addr::UNSPECIFIED,
     }
 }

@@ -18,6 +18,9 @@ use super::wire::{Connection, StoreError, bytes, list, string, told};
 /// Entries that are read, or written again, at once.
 const PAGE: usize = 512;
 
+/// How long, under load, operations have the connection for themselves.
+const REST: Duration = Duration::from_millis(20);
+
 /// How often everything is read, even if nothing seems to have been missed.
 const RESYNC: Duration = Duration::from_secs(60);
 
@@ -63,23 +66,29 @@ impl Sweep {
 }
 
 impl Client {
-    /// One step of each.
+    /// One step of each; under load now and then.
     pub(super) fn keep(&mut self) -> Result<(), StoreError> {
+        let is_idle = self.flight.is_none() && self.again.is_empty();
+        if !is_idle && self.kept_at.elapsed() < REST {
+            return Ok(());
+        }
+        self.land()?;
+        self.kept_at = now();
         let Some(mut connection) = self.connection.take() else {
             return Ok(());
         };
-        let kept = self.keep_on(&mut connection);
+        let kept = self.keep_on(&mut connection, is_idle);
         self.connection = Some(connection);
         kept
     }
 
-    fn keep_on(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
+    fn keep_on(&mut self, connection: &mut Connection, is_idle: bool) -> Result<(), StoreError> {
         let moment = now();
         if moment >= self.heartbeat_at {
             self.heartbeat_at = moment + HEARTBEAT;
             self.beat(connection)?;
         }
-        self.read_dirty(connection)?;
+        self.read_dirty(connection, is_idle)?;
         if !self.pending.is_empty() {
             self.write_pending(connection)?;
         }
@@ -185,13 +194,10 @@ impl Client {
     }
 
     /// What became of entries that somebody changed.
-    fn read_dirty(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
-        let page: Vec<_> = self
-            .dirty
-            .iter()
-            .take(PAGE)
-            .map(|(a, h)| (*a, *h))
-            .collect();
+    fn read_dirty(&mut self, connection: &mut Connection, is_idle: bool) -> Result<(), StoreError> {
+        let own = self.dirty_own.iter().filter(|_| is_idle);
+        let page = self.dirty.iter().chain(own).take(PAGE);
+        let page: Vec<_> = page.map(|(a, h)| (*a, *h)).collect();
         if page.is_empty() {
             return Ok(());
         }
@@ -204,11 +210,12 @@ impl Client {
                 // Its owner may not have written it again yet.
                 if owner == Owner::Us && self.own.contains_key(&address) {
                     self.sweep.also(address);
-                    self.dirty.remove(&address);
+                    self.dirty_own.remove(&address);
                 }
                 continue;
             }
             self.dirty.remove(&address);
+            self.dirty_own.remove(&address);
             if let (Some(host), Some(scan)) = (host, &mut self.scan) {
                 scan.seen.insert(address, host);
             }

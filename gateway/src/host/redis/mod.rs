@@ -5,6 +5,7 @@
 
 pub(crate) mod access;
 pub(crate) mod client;
+mod exchange;
 pub(crate) mod identity;
 mod keeping;
 pub(crate) mod keys;
@@ -154,12 +155,16 @@ impl Shared {
             bell,
             target: Arc::clone(&target),
             connection: None,
+            flight: None,
+            again: Vec::new(),
+            kept_at: start,
             retry_at: start,
             backoff: Duration::from_millis(100),
             own,
             known,
             pending: BTreeMap::new(),
             dirty: BTreeMap::new(),
+            dirty_own: BTreeMap::new(),
             scan: None,
             scan_at: start,
             sweep: keeping::Sweep::new(start),
@@ -168,6 +173,7 @@ impl Shared {
             heartbeat_at: start,
             looked_at: start,
             was_up: false,
+            rings: false,
         };
         let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
         spawn("store").spawn(move || client.run())?;
@@ -176,6 +182,12 @@ impl Shared {
         let (of, to) = (location.clone(), work.clone());
         spawn("store-failover").spawn(move || watch::failovers(&of, &target, &to))?;
         Ok(Self { work, told })
+    }
+
+    /// One whose thread is a test.
+    #[cfg(test)]
+    pub(crate) const fn between(work: Sender<Work>, told: Receiver<Told>) -> Self {
+        Self { work, told }
     }
 
     pub(crate) fn submit(&self, work: Work) {

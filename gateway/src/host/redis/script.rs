@@ -17,34 +17,38 @@ use super::wire::bytes;
 const PUT: &str = r"
 local function plain(text) return string.match(text, '[^S]*$') end
 if ARGV[5] ~= '' and redis.call('GET', KEYS[4]) ~= ARGV[5] then return 'fenced' end
-local kept = redis.call('GET', KEYS[1])
-local same = kept and (plain(kept) == ARGV[1] or kept == ARGV[2])
-if kept and not same then
-  if ARGV[6] ~= 'assert' then return {kept} end
-  local back = ARGV[8] .. plain(kept)
-  local old = redis.call('GET', back)
-  if old and plain(old) == ARGV[3] then redis.call('DEL', back) end
+local lasts = ARGV[4] == '0'
+local function add(key, value)
+  if lasts then return redis.call('SET', key, value, 'NX') end
+  return redis.call('SET', key, value, 'PX', ARGV[4], 'NX')
 end
-local lasts = ARGV[4] == '0' or (kept and redis.call('PTTL', KEYS[1]) == -1)
+local kept = not add(KEYS[1], ARGV[1]) and redis.call('GET', KEYS[1])
+if kept then
+  local same = plain(kept) == ARGV[1] or kept == ARGV[2]
+  if not same then
+    if ARGV[6] ~= 'assert' then return {kept} end
+    local back = ARGV[8] .. plain(kept)
+    local old = redis.call('GET', back)
+    if old and plain(old) == ARGV[3] then redis.call('DEL', back) end
+  end
+  lasts = lasts or redis.call('PTTL', KEYS[1]) == -1
+end
 local function write(key, value)
   if lasts then redis.call('SET', key, value) else redis.call('SET', key, value, 'PX', ARGV[4]) end
 end
 local function renew(key)
-  if ARGV[4] == '0' then redis.call('PERSIST', key)
-  elseif not lasts then redis.call('PEXPIRE', key, ARGV[4]) end
+  if lasts then redis.call('PERSIST', key) else redis.call('PEXPIRE', key, ARGV[4]) end
 end
-if same and plain(kept) == kept then
-  renew(KEYS[1])
-else
-  write(KEYS[1], ARGV[1])
-end
+if kept and kept == ARGV[1] then renew(KEYS[1]) elseif kept then write(KEYS[1], ARGV[1]) end
+if add(KEYS[2], ARGV[3]) then return 1 end
 local back = redis.call('GET', KEYS[2])
-if back and plain(back) ~= ARGV[3] then
-  local other = redis.call('GET', ARGV[7] .. plain(back))
-  if other and (plain(other) == ARGV[1] or other == ARGV[2]) then return 1 end
-elseif back and plain(back) == back then
+if back == ARGV[3] then
   renew(KEYS[2])
   return 1
+end
+if plain(back) ~= ARGV[3] then
+  local other = redis.call('GET', ARGV[7] .. plain(back))
+  if other and (plain(other) == ARGV[1] or other == ARGV[2]) then return 1 end
 end
 write(KEYS[2], ARGV[3])
 return 1

@@ -1,0 +1,277 @@
+//! Operations on their way: sent while the replies to those before them are still awaited.
+
+use core::net::Ipv4Addr;
+
+use dns46::{StoreAction, StoreReply};
+use redis::{Cmd, Value, cmd};
+
+use super::Owner;
+use super::client::{Client, Told, now};
+use super::location::Location;
+use super::script::{self, Told as Read};
+use super::wire::{Connection, StoreError};
+
+/// An operation, and how its entry may be spelt beside the way that we write it.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    tag: u64,
+    action: StoreAction,
+    spelt: Vec<u8>,
+}
+
+impl Asked {
+    pub(super) const fn new(tag: u64, action: StoreAction) -> Self {
+        Self {
+            tag,
+            action,
+            spelt: Vec::new(),
+        }
+    }
+
+    const fn writes(&self) -> bool {
+        matches!(
+            self.action,
+            StoreAction::Put { .. } | StoreAction::Delete { .. }
+        )
+    }
+}
+
+/// Operations of one round trip.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    asked: Vec<Asked>,
+    /// Which of them were sent: the others cannot be done now.
+    sent: Vec<bool>,
+    waits: bool,
+}
+
+impl Flight {
+    pub(super) fn into_asked(self) -> Vec<Asked> {
+        self.asked
+    }
+}
+
+impl Client {
+    /// Sends what is asked, then takes in the replies to what was sent before; whatever is not certain has
+    /// failed.
+    pub(super) fn operate(&mut self, asked: Vec<Asked>) -> Result<(), StoreError> {
+        if asked.is_empty() {
+            return self.land();
+        }
+        let Some(mut connection) = self.connection.take() else {
+            self.fail(asked);
+            return Ok(());
+        };
+        let flight = self.prepare(asked);
+        let sent = connection.send(&flight.1);
+        self.connection = Some(connection);
+        if let Err(error) = sent {
+            self.fail(flight.0.asked);
+            return Err(error.into());
+        }
+        let landed = self.land();
+        match landed {
+            Ok(()) => self.flight = Some(flight.0),
+            Err(_) => self.fail(flight.0.asked),
+        }
+        landed
+    }
+
+    /// Takes in the replies to what was sent.
+    pub(super) fn land(&mut self) -> Result<(), StoreError> {
+        let Some(flight) = self.flight.take() else {
+            return Ok(());
+        };
+        let Some(mut connection) = self.connection.take() else {
+            self.fail(flight.asked);
+            return Ok(());
+        };
+        let read = self.receive(&mut connection, &flight);
+        self.connection = Some(connection);
+        match read {
+            Ok(read) => {
+                for (mut asked, mut read) in flight.asked.into_iter().zip(read) {
+                    if let Read::Spelt(text) = read {
+                        match script::other(&asked.action, &text) {
+                            Some(reply) => read = Read::Reply(reply),
+                            // It was asked with that very text.
+                            None if asked.spelt == text => read = Read::Reply(StoreReply::Failed),
+                            None => {
+                                asked.spelt = text;
+                                self.again.push(asked);
+                                continue;
+                            }
+                        }
+                    }
+                    let reply = self.settle(&asked.action, read);
+                    self.tell(Told::Reply(asked.tag, reply));
+                }
+                self.ring();
+                Ok(())
+            }
+            Err(error) => {
+                self.fail(flight.asked);
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn fail(&mut self, all: Vec<Asked>) {
+        for asked in all {
+            self.settle(&asked.action, Read::Reply(StoreReply::Failed));
+            self.tell(Told::Reply(asked.tag, StoreReply::Failed));
+        }
+    }
+
+    fn prepare(&self, asked: Vec<Asked>) -> (Flight, Vec<Cmd>) {
+        let mut commands = vec![cmd("ROLE")];
+        let mut sent = Vec::with_capacity(asked.len());
+        for one in &asked {
+            let command = self.command(&one.action, &one.spelt);
+            sent.push(command.is_some());
+            commands.extend(command);
+        }
+        let waits = asked.iter().any(Asked::writes) && self.location.wait > 0;
+        if waits {
+            commands.push(self.wait());
+        }
+        let flight = Flight { asked, sent, waits };
+        (flight, commands)
+    }
+
+    fn receive(
+        &mut self,
+        connection: &mut Connection,
+        flight: &Flight,
+    ) -> Result<Vec<Read>, StoreError> {
+        let mut next = || {
+            let late = || StoreError::Reply("no reply in time".to_owned());
+            connection.receive()?.ok_or_else(late)
+        };
+        let role = next()?;
+        let mut read = Vec::with_capacity(flight.asked.len());
+        for (asked, sent) in flight.asked.iter().zip(&flight.sent) {
+            if !sent {
+                read.push(Read::Reply(StoreReply::Failed));
+                continue;
+            }
+            let reply = next()?;
+            if let Value::ServerError(error) = &reply {
+                tracing::warn!("store: {} {}", error.code(), error.details().unwrap_or(""));
+            }
+            read.push(script::read(&asked.action, &reply));
+        }
+        let copied = !flight.waits || self.is_copied(Some(next()?));
+        connection.check_role(&role)?;
+        if !copied {
+            for (asked, read) in flight.asked.iter().zip(&mut read) {
+                if asked.writes() && *read == Read::Reply(StoreReply::Done) {
+                    *read = Read::Reply(StoreReply::Failed);
+                }
+            }
+        }
+        Ok(read)
+    }
+
+    /// Keeps in mind what the store must still be told.
+    fn settle(&mut self, action: &StoreAction, read: Read) -> StoreReply {
+        let reply = match read {
+            Read::Reply(reply) => reply,
+            Read::Spelt(_) => StoreReply::Failed,
+            Read::Fenced => {
+                self.tell(Told::Fenced {
+                    by: "another process".to_owned(),
+                });
+                StoreReply::Failed
+            }
+        };
+        match (*action, self.scope.owner(address(action))) {
+            (StoreAction::Put { address, .. }, Owner::Us) => {
+                if matches!(reply, StoreReply::Conflict(_)) {
+                    self.own.remove(&address);
+                }
+            }
+            (StoreAction::Put { address, host }, Owner::Nobody) => {
+                if reply == StoreReply::Failed {
+                    self.pending.insert(address, host);
+                } else {
+                    self.pending.remove(&address);
+                }
+            }
+            (StoreAction::Delete { address, .. }, _) => {
+                self.pending.remove(&address);
+                if reply != StoreReply::Leased {
+                    self.own.remove(&address);
+                }
+            }
+            (StoreAction::Get { address, .. }, Owner::Other) => {
+                if let StoreReply::Found(host) = reply {
+                    self.known.insert(address, host);
+                }
+            }
+            (StoreAction::Renew { .. }, _)
+                if reply == StoreReply::Absent && now() < self.settles_at =>
+            {
+                // Its owner may not have written it again yet.
+                return StoreReply::Failed;
+            }
+            _ => {}
+        }
+        reply
+    }
+
+    /// `None`: not now.
+    fn command(&self, action: &StoreAction, spelt: &[u8]) -> Option<Cmd> {
+        let Location { keys, expiry, .. } = &self.location;
+        let owner = self.scope.owner(address(action));
+        let writer = self.writer(owner);
+        Some(match *action {
+            StoreAction::Put { address, host } => {
+                let expiry = self.expiry(owner);
+                self.scripts
+                    .put(keys, address, host, spelt, expiry, writer, false)
+            }
+            StoreAction::Get { address, lease } => self.scripts.lease(
+                keys,
+                address,
+                None,
+                spelt,
+                lease,
+                *expiry,
+                &self.identity.instance,
+            ),
+            StoreAction::Renew {
+                address,
+                host,
+                lease,
+            } => self.scripts.lease(
+                keys,
+                address,
+                Some(host),
+                spelt,
+                lease,
+                *expiry,
+                &self.identity.instance,
+            ),
+            StoreAction::Delete { address, host } => {
+                if owner == Owner::Us && now() < self.renewed_at {
+                    return None;
+                }
+                let leases = owner == Owner::Us;
+                self.scripts
+                    .delete(keys, address, host, spelt, writer, leases)
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn address(action: &StoreAction) -> Ipv4Addr {
+    match action {
+        StoreAction::Put { address, .. }
+        | StoreAction::Get { address, .. }
+        | StoreAction::Renew { address, .. }
+        | StoreAction::Delete { address, .. } => *address,
+        _ => Ipv4Addr::UNSPECIFIED,
+    }
+}
