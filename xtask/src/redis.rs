@@ -379,6 +379,7 @@ fn away(ring: &mut Ring, said: &mut Said, names: core::ops::Range<usize>) -> Res
     echo.arg(ring.folder.join("echo.py"))
         .args([&address, "0.3"]);
     text(echo).map_err(|why| format!("store away: {why}"))?;
+    ring.ask(1, "mappings set 10.46.0.6 2001:db8:46:1::fff6")?;
     let metrics = ring.get(0, "/metrics")?;
     if !metrics.contains("egress_store{what=\"up\"} 0") {
         return Err(format!("store away: the metrics are\n{metrics}"));
@@ -389,6 +390,7 @@ fn away(ring: &mut Ring, said: &mut Said, names: core::ops::Range<usize>) -> Res
     for number in 0..COUNT {
         ready(ring, number, "up", 30)?;
     }
+    manual::everywhere(ring, "10.46.0.6", Some("2001:db8:46:1::fff6"))?;
     println!(
         "store away: {} names answered from the journals, and caught up",
         names.len()

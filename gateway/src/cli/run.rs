@@ -264,7 +264,8 @@ fn start(
     }
 
     let start = clock.now();
-    let sharing = &arguments.sharing;
+    let unshared = file("unshared");
+    let sharing = (&arguments.sharing, unshared.as_path());
     let opened = sharing::open(start, &mut gateway, &plan, sharing, journal, identity);
     let (stores, taken) = match opened {
         Ok(opened) => opened,

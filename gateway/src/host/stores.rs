@@ -17,10 +17,14 @@ use serde::Serialize;
 #[cfg(test)]
 mod tests;
 
+mod unshared;
+
 use super::journal::Journal;
 use super::redis::client::{Told, Work};
 use super::redis::identity::{LEASE, ReplicaRow};
 use super::redis::{Owner, Scope, Shared};
+
+pub(crate) use unshared::Unshared;
 
 /// Before the lease of a number is over, nothing new is handed out under it.
 const MARGIN: Duration = Duration::from_secs(3);
@@ -115,6 +119,7 @@ pub(crate) struct Stores {
     late: BTreeMap<u64, (Ipv4Addr, Ipv6Addr)>,
     ready: VecDeque<(OperationId, StoreReply)>,
     news: VecDeque<News>,
+    unshared: Unshared,
 }
 
 impl Stores {
@@ -150,6 +155,7 @@ impl Stores {
             late: BTreeMap::new(),
             ready: VecDeque::new(),
             news: VecDeque::new(),
+            unshared: Unshared::default(),
         }
     }
 
@@ -161,12 +167,14 @@ impl Stores {
         deadline: Duration,
         fences: bool,
         statics: BTreeMap<Ipv4Addr, Ipv6Addr>,
+        unshared: Unshared,
     ) {
         self.shared = Some(shared);
         self.name = name;
         self.deadline = deadline;
         self.fences = fences;
         self.statics = statics;
+        self.unshared = unshared;
     }
 
     /// For the start: what is told next, if it is that the store is up, away or another's.
@@ -334,6 +342,9 @@ impl Stores {
             }
             (Stage::Kept, _, StoreReply::Failed | StoreReply::Leased) => {
                 self.row.journal_only += 1;
+                if self.scope.owner(address(&operation.action)) == Owner::Nobody {
+                    self.unshared.note(operation.action);
+                }
                 self.finish(now, operation, StoreReply::Done);
             }
             (Stage::Undo(kept), StoreAction::Put { address, .. }, _) => {
@@ -434,9 +445,16 @@ impl Stores {
         self.ready.pop_front()
     }
 
-    /// What is heard of the store.
+    /// What is heard of the store; that this process must end, again and again.
     pub(crate) fn poll_news(&mut self) -> Option<News> {
-        self.news.pop_front()
+        if let Some(News::Fenced { by }) = self.news.front() {
+            return Some(News::Fenced { by: by.clone() });
+        }
+        let news = self.news.pop_front();
+        if matches!(news, Some(News::Up { .. } | News::Synced)) && self.is_up {
+            self.unshared.clear();
+        }
+        news
     }
 
     /// When [`poll`](Self::poll) has something to do.

@@ -140,7 +140,7 @@ pub(super) fn session(ring: &Ring) -> Result<(), String> {
 }
 
 /// Within a second every gateway holds an address to stand for a host, or for nothing.
-fn everywhere(ring: &Ring, address: &str, host: Option<&str>) -> Result<(), String> {
+pub(super) fn everywhere(ring: &Ring, address: &str, host: Option<&str>) -> Result<(), String> {
     for number in 0..COUNT {
         ring.until("an entry is not in effect", 1, |ring| {
             let rows = ring.ask(number, "show mappings -o csv")?;

@@ -1,12 +1,13 @@
 //! The data thread: packets between two devices and the gateway.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use core::time::Duration;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
+use dns46::OperationId;
 use egress_config::Plan;
 use egress_gateway::{BUFFER, Gateway, Side, Verdict};
 use nat46::offload::{HEADER_LEN, Offload};
@@ -108,8 +109,6 @@ pub(super) fn serve(
         captures: Captures::default(),
         questions: Questions::default(),
         log_sessions: resources.log_sessions(),
-        stored: 0,
-        replied: 0,
         held: VecDeque::new(),
         bytes: vec![0; FRONT + BUFFER],
     };
@@ -223,11 +222,8 @@ struct Data<'a> {
     captures: Captures,
     questions: Questions,
     log_sessions: bool,
-    /// Operations that the stores were given, and those that they have replied to.
-    stored: u64,
-    replied: u64,
-    /// Answers that wait until they have replied to so many.
-    held: VecDeque<(u64, Reply, Answer)>,
+    /// Answers that wait until the stores have replied to these operations.
+    held: VecDeque<(BTreeSet<OperationId>, Reply, Answer)>,
     bytes: Vec<u8>,
 }
 
@@ -307,13 +303,13 @@ impl Data<'_> {
     /// The rest of the drive loop: the stores, what leaves by itself, events, deadlines.
     fn turn(&mut self) -> io::Result<()> {
         while let Some((id, reply)) = self.stores.poll(self.clock.now()) {
-            self.replied += 1;
             self.gateway.handle_store(self.clock.now(), id, reply);
+            for (wanted, ..) in &mut self.held {
+                wanted.remove(&id);
+            }
         }
-        while self
-            .held
-            .front()
-            .is_some_and(|(wanted, ..)| *wanted <= self.replied)
+        while let Some((wanted, ..)) = self.held.front()
+            && wanted.is_empty()
             && let Some((_, reply, answer)) = self.held.pop_front()
         {
             reply.send(answer);
@@ -388,17 +384,20 @@ impl Data<'_> {
         if written.is_empty() {
             return;
         }
-        self.submit();
+        let wanted = self.submit();
         for (reply, answer) in written {
-            self.held.push_back((self.stored, reply, answer));
+            self.held.push_back((wanted.clone(), reply, answer));
         }
     }
 
-    fn submit(&mut self) {
+    /// Hands on what is to be stored; gives which operations these are.
+    fn submit(&mut self) -> BTreeSet<OperationId> {
+        let mut submitted = BTreeSet::new();
         while let Some(operation) = self.gateway.poll_store() {
-            self.stored += 1;
+            submitted.insert(operation.id);
             self.stores.submit(self.clock.now(), operation);
         }
+        submitted
     }
 
     /// Waits for the stores, so long at most: their replies are for this gateway, not for the next.

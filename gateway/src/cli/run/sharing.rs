@@ -16,7 +16,7 @@ use crate::host::redis::client::{self, Told};
 use crate::host::redis::identity::{self, HEARTBEAT, Identity, LEASE};
 use crate::host::redis::location::Location;
 use crate::host::redis::{Owner, Scope, Shared, sentinel};
-use crate::host::stores::{News, Stores};
+use crate::host::stores::{News, Stores, Unshared};
 
 /// Where mappings are shared.
 #[derive(Debug, clap::Args)]
@@ -92,7 +92,7 @@ pub(super) fn open(
     now: Duration,
     gateway: &mut Gateway,
     plan: &Plan,
-    arguments: &Sharing,
+    (arguments, unshared): (&Sharing, &Path),
     journal: (Journal, Vec<(Ipv4Addr, Ipv6Addr)>),
     identity: Option<(Identity, bool)>,
 ) -> Result<(Stores, usize), Box<dyn core::error::Error>> {
@@ -110,6 +110,7 @@ pub(super) fn open(
             .collect()
     };
     let (own, statics) = (of(Owner::Us), of(Owner::Nobody));
+    let (unshared, alone) = Unshared::open(unshared);
     let shared = Shared::start(
         location,
         scope.clone(),
@@ -124,6 +125,7 @@ pub(super) fn open(
         arguments.deadline(),
         fences,
         statics.clone(),
+        unshared,
     );
     let mut taken = gateway.load(now, statics.clone());
     match first(now, &mut stores)? {
@@ -136,8 +138,8 @@ pub(super) fn open(
                 );
                 stores.disown(own);
             }
-            if is_new {
-                for (address, host) in statics {
+            for (address, host) in statics {
+                if is_new || alone.contains(&address) {
                     stores.assert(address, host);
                 }
             }
@@ -185,8 +187,13 @@ fn first(
 fn take_in(now: Duration, gateway: &mut Gateway, stores: &mut Stores) -> usize {
     let mut taken = 0;
     while let Some(news) = stores.poll_news() {
-        if let News::Change { address, host } = news {
-            taken += usize::from(change(now, gateway, stores, address, host) == Learned::Taken);
+        match news {
+            News::Change { address, host } => {
+                taken += usize::from(change(now, gateway, stores, address, host) == Learned::Taken);
+            }
+            // The first turn tells.
+            News::Fenced { .. } => break,
+            News::Up { .. } | News::Away { .. } | News::Synced => {}
         }
     }
     taken

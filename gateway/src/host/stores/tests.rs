@@ -49,7 +49,10 @@ fn world(name: &str) -> World {
     let (sent, work) = channel();
     let (told, heard) = channel();
     let shared = Shared::between(sent, heard);
-    stores.share(shared, String::new(), DEADLINE, false, BTreeMap::new());
+    let (unshared, before) = Unshared::open(&folder.join("unshared"));
+    assert!(before.is_empty());
+    let statics = BTreeMap::new();
+    stores.share(shared, String::new(), DEADLINE, false, statics, unshared);
     World {
         stores,
         work,
@@ -252,6 +255,17 @@ fn without_its_number_a_replica_hands_out_nothing_new() {
     world.stores.poll(NOW);
     let news = world.stores.poll_news();
     assert!(matches!(news, Some(News::Fenced { .. })), "{news:?}");
+}
+
+#[test]
+fn an_entry_that_is_set_while_the_store_is_away_is_remembered() {
+    let mut world = world("unshared");
+    world.stores.submit(NOW, put(own(2), host(1)));
+    assert_eq!(world.reply(NOW), StoreReply::Done);
+    let path = world.folder.join("unshared");
+    assert_eq!(Unshared::open(&path).1, [own(2)]);
+    world.up();
+    assert!(Unshared::open(&path).1.is_empty());
 }
 
 #[test]
