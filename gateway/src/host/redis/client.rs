@@ -23,7 +23,7 @@ use super::wire::{Connection, StoreError};
 use super::{Owner, Scope};
 
 /// Operations that share one round trip, and one WAIT.
-const BATCH: usize = 1024;
+const BATCH: usize = 256;
 
 /// A server that says nothing for so long is away.
 const PATIENCE: Duration = Duration::from_millis(500);
