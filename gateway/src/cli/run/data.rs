@@ -252,7 +252,10 @@ impl Data<'_> {
             let leaves_on = match self.gateway.handle_packet(now, side, &mut buf) {
                 Verdict::Forward => side.opposite(),
                 Verdict::Reply => side,
-                Verdict::Consumed => continue,
+                Verdict::Consumed => {
+                    self.captures.taken_in();
+                    continue;
+                }
                 Verdict::Drop(reason) => {
                     self.captures.dropped(reason.name());
                     continue;
