@@ -209,6 +209,22 @@ impl Resolver {
         self.expire_tickets(now);
     }
 
+    /// Lets the counters of `former`, whose answers have been [loaded](Self::load), go on here. Those by
+    /// zone do if the zones are the same; sizes stay this resolver's own.
+    pub fn continue_counters(&mut self, former: &Self) {
+        let own = core::mem::take(&mut self.stats.zones);
+        self.stats = former.stats.clone();
+        let names = |of: &Self| {
+            let zones = of.config.zones.iter();
+            zones.map(|zone| zone.name.clone()).collect::<Vec<_>>()
+        };
+        if names(self) != names(former) {
+            self.stats.zones = own;
+        }
+        self.store.stats.continue_from(&former.store.stats);
+        self.forwarder.stats = former.forwarder.stats.clone();
+    }
+
     /// What has been counted.
     pub fn stats(&self) -> Stats<'_> {
         Stats {

@@ -206,6 +206,19 @@ pub struct CacheStats {
     pub too_large: u64,
 }
 
+impl CacheStats {
+    /// Goes on from a former cache's counters; sizes stay its own, and answers that were taken over count
+    /// as kept once.
+    pub(crate) fn continue_from(&mut self, former: &Self) {
+        *self = Self {
+            entries: self.entries,
+            message_bytes: self.message_bytes,
+            negative_bytes: self.negative_bytes,
+            ..former.clone()
+        };
+    }
+}
+
 /// Questions to servers, and what came back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -99,7 +99,10 @@ impl Gateway {
         }
         if let (Some(resolver), Some(of)) = (&mut self.resolver, &former.resolver) {
             taken.answers = copy(now, of, resolver, &mut piece);
+            resolver.continue_counters(of);
         }
+        // Counters only grow, whatever is reloaded.
+        self.snat.continue_counters(&former.snat);
         self.stats = former.stats.clone();
         self.events.clone_from(&former.events);
         taken

@@ -106,6 +106,11 @@ impl Notices {
         self.waiting.is_empty()
     }
 
+    /// Goes on from another's count.
+    pub(crate) fn continue_from(&mut self, former: &Self) {
+        self.suppressed = self.suppressed.saturating_add(former.suppressed);
+    }
+
     /// Notices that were not told.
     pub(crate) const fn suppressed(&self) -> u64 {
         self.suppressed

@@ -60,6 +60,16 @@ impl Counters {
         self.refused.get(why.index()).copied().unwrap_or_default()
     }
 
+    /// Goes on from what a former pool counted: what this one has counted of taking over its sessions was
+    /// counted there already. Sizes stay its own.
+    pub(crate) fn continue_from(&mut self, former: &Self) {
+        *self = Self {
+            live: self.live,
+            high_water: self.high_water,
+            ..*former
+        };
+    }
+
     pub(crate) const fn live(&self) -> u64 {
         self.live
     }

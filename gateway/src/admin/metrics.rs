@@ -69,7 +69,12 @@ impl prometheus_client::collector::Collector for Collected {
             "state",
             of(mappings).chain(free),
         )?;
-        gauges(&mut encoder, "sessions", "Sessions", "what", of(sessions))?;
+        let is_counter = |name: &str| name == "opened";
+        let lives = of(sessions).filter(|(name, _)| !is_counter(name));
+        gauges(&mut encoder, "sessions", "Sessions", "what", lives)?;
+        let counted = of(sessions).filter(|(name, _)| is_counter(name));
+        let help = "Sessions by event";
+        counters(&mut encoder, "session_events", help, "event", counted)?;
         if let Some(store) = store {
             let up = [
                 ("up", u64::from(store.state == "up")),

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,6 +14,7 @@ use hickory_proto::rr::{Name, RecordType};
 
 use super::plan::{self, Chosen};
 use super::show::Socket;
+use crate::host::journal::{self, JournalError};
 use crate::host::network::Network;
 
 /// Check the host, the resources, the journal, name servers and the way of a query.
@@ -51,14 +52,16 @@ struct Report {
 
 impl Report {
     fn tell(&mut self, what: &str, found: Found) {
-        match found {
-            Good(found) => println!("ok    {what}: {found}"),
-            Odd(found, to_do) => println!("note  {what}: {found}\n      {to_do}"),
+        let line = match found {
+            Good(found) => format!("ok    {what}: {found}"),
+            Odd(found, to_do) => format!("note  {what}: {found}\n      {to_do}"),
             Bad(found, to_do) => {
                 self.bad = true;
-                println!("BAD   {what}: {found}\n      {to_do}");
+                format!("BAD   {what}: {found}\n      {to_do}")
             }
-        }
+        };
+        // Whoever reads may have gone; the exit code still tells.
+        let _ = writeln!(io::stdout().lock(), "{line}");
     }
 }
 
@@ -85,6 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         servers(&mut report, plan);
     }
     report.tell("forwarding", forwarding(running.is_ok()));
+    report.tell("journal", journal(&arguments.socket));
     match running {
         Ok(stats) => {
             let uptime = &stats["uptime_seconds"];
@@ -254,6 +258,33 @@ fn query(arguments: &Arguments) -> Found {
             format!("{name}: {error}"),
             "the name servers must answer the external self IP: egress-gateway show cache"
                 .to_owned(),
+        ),
+    }
+}
+
+fn journal(socket: &Socket) -> Found {
+    let name = format!("replica-{}-mappings.redb", socket.replica());
+    let path = socket.folder().join(name);
+    match fs::metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Good(format!("{} will be made", path.display()));
+        }
+        Err(error) => {
+            let to_do = "make it readable, or say --state".to_owned();
+            return Bad(format!("{}: {error}", path.display()), to_do);
+        }
+        Ok(_) => {}
+    }
+    match journal::look(&path) {
+        Ok(count) => Good(format!("{}: {count} mappings", path.display())),
+        Err(JournalError::InUse { path }) => Good(format!("{path}: in use by a running gateway")),
+        Err(JournalError::Open { path, error }) => Bad(
+            format!("{path}: {error}"),
+            "move it away to start anew, or restore a copy".to_owned(),
+        ),
+        Err(JournalError::Io(error)) => Bad(
+            format!("{}: {error}", path.display()),
+            "make it readable, and see that the temporary directory has room for a copy".to_owned(),
         ),
     }
 }

@@ -201,44 +201,104 @@ type Entry = (Ipv4Addr, Ipv6Addr);
 
 /// Every entry, or the line of the first that is none, and why.
 fn entries(text: &str, format: Format) -> Result<Vec<Entry>, (usize, String)> {
-    if format == Format::Json {
-        return json(text);
+    // Spreadsheets begin files with a mark of their encoding.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match format {
+        Format::Json => json(text),
+        Format::Yaml => yaml(text),
+        Format::Csv => csv(text),
     }
+}
+
+/// Lines that say something, without comments, each with its number.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = (1..).zip(text.lines());
+    let lines = lines.map(|(number, line)| (number, line.split('#').next().unwrap_or_default()));
+    lines.filter(|(_, line)| !line.trim().is_empty())
+}
+
+fn csv(text: &str) -> Result<Vec<Entry>, (usize, String)> {
     let mut entries = Vec::new();
-    let mut address = None;
-    for (number, line) in (1..).zip(text.lines()) {
-        let line = line.split('#').next().unwrap_or_default().trim();
+    for (number, line) in lines(text) {
         let told = |why: String| (number, why);
-        if line.is_empty() || line == "address,host" || line == "---" || line == "[]" {
+        let (one, other) = line
+            .split_once(',')
+            .ok_or_else(|| told(format!("{:?}: ADDRESS,HOST was expected", line.trim())))?;
+        let (one, other) = (unquoted(one), unquoted(other));
+        if entries.is_empty() && (one, other) == ("address", "host") {
             continue;
         }
-        if format == Format::Csv {
-            let (one, other) = line
-                .split_once(',')
-                .ok_or_else(|| told(format!("{line:?}: ADDRESS,HOST was expected")))?;
-            entries.push((
-                one.trim().parse().map_err(|_| told(no_address(one)))?,
-                other.trim().parse().map_err(|_| told(no_host(other)))?,
-            ));
+        entries.push((
+            one.parse().map_err(|_| told(no_address(one)))?,
+            other.parse().map_err(|_| told(no_host(other)))?,
+        ));
+    }
+    Ok(entries)
+}
+
+/// A list of items with two keys each, in either order, as `export` writes them.
+fn yaml(text: &str) -> Result<Vec<Entry>, (usize, String)> {
+    #[derive(Default)]
+    struct Item {
+        /// Where it begins.
+        line: usize,
+        address: Option<Ipv4Addr>,
+        host: Option<Ipv6Addr>,
+    }
+    let whole = |item: Item| match (item.address, item.host) {
+        (Some(address), Some(host)) => Ok((address, host)),
+        (Some(_), None) => Err((item.line, "an address without host".to_owned())),
+        (None, _) => Err((item.line, "a host without address".to_owned())),
+    };
+    let mut entries = Vec::new();
+    let mut item: Option<Item> = None;
+    for (number, line) in lines(text) {
+        let told = |why: String| (number, why);
+        let line = line.trim();
+        if line == "---" || line == "[]" {
             continue;
         }
-        // The two keys of an item, in either order of lines as `export` writes them.
-        let line = line.strip_prefix("- ").unwrap_or(line).trim();
+        let begun = line
+            .strip_prefix('-')
+            .filter(|rest| rest.is_empty() || rest.starts_with(' '));
+        if begun.is_some() {
+            entries.extend(item.take().map(whole).transpose()?);
+            item = Some(Item {
+                line: number,
+                ..Item::default()
+            });
+        }
+        let line = begun.unwrap_or(line).trim();
+        if line.is_empty() {
+            continue;
+        }
         let (key, value) = line
             .split_once(':')
             .ok_or_else(|| told(format!("{line:?}: address: or host: was expected")))?;
-        let value = value.trim().trim_matches(['"', '\'']);
-        match key.trim() {
-            "address" => address = Some(value.parse().map_err(|_| told(no_address(value)))?),
-            "host" => {
-                let address = address.take();
-                let address = address.ok_or_else(|| told("a host without address".to_owned()))?;
-                entries.push((address, value.parse().map_err(|_| told(no_host(value)))?));
-            }
+        let (key, value) = (key.trim(), unquoted(value));
+        let Some(item) = &mut item else {
+            return Err(told(format!(
+                "{line:?}: a list was expected, as \"- address: …\""
+            )));
+        };
+        let twice = || Err(told(format!("a second {key} in one item")));
+        match key {
+            "address" if item.address.is_some() => return twice(),
+            "host" if item.host.is_some() => return twice(),
+            "address" => item.address = Some(value.parse().map_err(|_| told(no_address(value)))?),
+            "host" => item.host = Some(value.parse().map_err(|_| told(no_host(value)))?),
             other => return Err(told(format!("{other}: address or host was expected"))),
         }
     }
+    entries.extend(item.map(whole).transpose()?);
     Ok(entries)
+}
+
+/// Without spaces around it, and without one pair of quotes.
+fn unquoted(text: &str) -> &str {
+    let text = text.trim();
+    let within = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    within('"').or_else(|| within('\'')).map_or(text, str::trim)
 }
 
 fn json(text: &str) -> Result<Vec<Entry>, (usize, String)> {
@@ -299,5 +359,42 @@ mod tests {
             entries("[\n{\"address\": 7}]", Format::Json).unwrap_err().0,
             2
         );
+    }
+
+    fn one() -> Entry {
+        (Ipv4Addr::new(10, 46, 0, 1), "2001:db8::1".parse().unwrap())
+    }
+
+    #[test]
+    fn half_items_of_yaml_are_refused_with_their_line() {
+        let two = "- address: 10.46.0.1\n- address: 10.46.0.2\n  host: 2001:db8::2\n";
+        let end = "- address: 10.46.0.1\n  host: 2001:db8::1\n# more\n- address: 10.46.0.2\n";
+        let host = "- host: 2001:db8::1\n- host: 2001:db8::2\n  address: 10.46.0.1\n";
+        let twice = "- address: 10.46.0.1\n  address: 10.46.0.2\n  host: 2001:db8::2\n";
+        for (text, line, why) in [
+            (two, 1, "an address without host"),
+            (end, 4, "an address without host"),
+            (host, 1, "a host without address"),
+            (twice, 2, "a second address in one item"),
+        ] {
+            let refused = entries(text, Format::Yaml).unwrap_err();
+            assert_eq!(refused, (line, why.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_may_stand_before_its_address() {
+        let text = "---\n-\n  host: \"2001:db8::1\"\n  address: 10.46.0.1\n";
+        assert_eq!(entries(text, Format::Yaml), Ok(vec![one()]));
+    }
+
+    #[test]
+    fn what_spreadsheets_write_is_read() {
+        let text = "\u{feff}\"address\",\"host\"\r\n\"10.46.0.1\",\"2001:db8::1\"\r\n";
+        assert_eq!(entries(text, Format::Csv), Ok(vec![one()]));
+        let text = "\u{feff}10.46.0.1,2001:db8::1\n";
+        assert_eq!(entries(text, Format::Csv), Ok(vec![one()]));
+        let text = "\u{feff}[{\"address\": \"10.46.0.1\", \"host\": \"2001:db8::1\"}]";
+        assert_eq!(entries(text, Format::Json), Ok(vec![one()]));
     }
 }

@@ -3,10 +3,12 @@
 mod offload;
 mod reader;
 
+use core::fmt;
 use core::time::Duration;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, StdoutLock, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use egress_config::Plan;
@@ -89,8 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn replay(arguments: &Arguments, plan: &Plan) -> Result<(), Box<dyn core::error::Error>> {
-    let named =
-        |path: &PathBuf, error: &dyn core::fmt::Display| format!("{}: {error}", path.display());
+    let named = |path: &PathBuf, error: &dyn fmt::Display| format!("{}: {error}", path.display());
     let input = File::open(&arguments.input).map_err(|error| named(&arguments.input, &error))?;
     let reader = Reader::new(input).map_err(|error| named(&arguments.input, &error))?;
     let mut seed = [0; 32];
@@ -99,6 +100,12 @@ fn replay(arguments: &Arguments, plan: &Plan) -> Result<(), Box<dyn core::error:
     let taken = gateway.load(Duration::ZERO, arguments.mapping.iter().copied());
     if taken < arguments.mapping.len() {
         return Err("--mapping: an address outside the DNS46 subnet, or one that is taken".into());
+    }
+    if is_same(&arguments.input, &arguments.output) {
+        let output = arguments.output.display();
+        return Err(
+            format!("{output}: that is the capture itself, which it would overwrite").into(),
+        );
     }
     let out = File::create(&arguments.output).map_err(|error| named(&arguments.output, &error))?;
     let mut out = BufWriter::new(out);
@@ -111,10 +118,19 @@ fn replay(arguments: &Arguments, plan: &Plan) -> Result<(), Box<dyn core::error:
         bytes: vec![0; BUFFER],
         start: None,
         explain: arguments.explain,
+        told: Told::new(),
         counts: Counts::default(),
     };
+    let mut broken = None;
     for (number, recorded) in (1..).zip(&mut reader) {
-        let recorded = recorded.map_err(|error| named(&arguments.input, &error))?;
+        let recorded = match recorded {
+            Ok(recorded) => recorded,
+            // What came before counts.
+            Err(error) => {
+                broken = Some(named(&arguments.input, &error));
+                break;
+            }
+        };
         let side = match arguments.side_by {
             SideBy::Interface if recorded.interface == 0 => Side::Inside,
             SideBy::Interface => Side::Outside,
@@ -131,20 +147,65 @@ fn replay(arguments: &Arguments, plan: &Plan) -> Result<(), Box<dyn core::error:
         dropped,
         sent,
     } = replay.counts;
-    println!(
+    let told = &mut replay.told;
+    told.line(format_args!(
         "{packets} packets: {forwarded} forwarded, {answered} answered, {taken} taken in, {dropped} dropped; \
          {sent} sent by the gateway itself"
-    );
+    ))?;
     if reader.left > 0 {
-        println!(
+        told.line(format_args!(
             "  {} passed over: the capture says that its host sent them",
             reader.left
-        );
+        ))?;
     }
     for (reason, count) in &replay.gateway.stats().drops {
-        println!("  {count} dropped: {reason}");
+        told.line(format_args!("  {count} dropped: {reason}"))?;
     }
-    Ok(())
+    told.flush()?;
+    broken.map_or(Ok(()), |broken| Err(broken.into()))
+}
+
+/// Whether both are one file, under whatever names.
+fn is_same(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => {
+            one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
+        }
+        _ => false,
+    }
+}
+
+/// Standard output, until whoever reads it goes away: the rest is still done.
+struct Told(Option<BufWriter<StdoutLock<'static>>>);
+
+impl Told {
+    fn new() -> Self {
+        Self(Some(BufWriter::new(io::stdout().lock())))
+    }
+
+    fn line(&mut self, line: fmt::Arguments<'_>) -> io::Result<()> {
+        self.with(|out| writeln!(out, "{line}"))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.with(Write::flush)
+    }
+
+    fn with(
+        &mut self,
+        write: impl FnOnce(&mut BufWriter<StdoutLock<'static>>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let Some(out) = &mut self.0 else {
+            return Ok(());
+        };
+        match write(out) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.0 = None;
+                Ok(())
+            }
+            written => written,
+        }
+    }
 }
 
 fn side_of(plan: &Plan, packet: &[u8]) -> Side {
@@ -176,6 +237,7 @@ struct Replay {
     /// The moment of the first packet: the gateway's time starts there.
     start: Option<Duration>,
     explain: bool,
+    told: Told,
     counts: Counts,
 }
 
@@ -223,7 +285,9 @@ impl Replay {
                 Side::Outside => "outside",
             };
             let seconds = now.as_secs_f64();
-            println!("{number:6}  {seconds:10.6}  {from:7}  {came}: {told}");
+            self.told.line(format_args!(
+                "{number:6}  {seconds:10.6}  {from:7}  {came}: {told}"
+            ))?;
         }
         if let Some((side, left)) = left {
             let frame = self::frame(recorded.at, side, Direction::Outbound, &left);
@@ -261,11 +325,11 @@ impl Replay {
             let frame = frame(at, transmit.side, Direction::Outbound, sent);
             pcapng::packet(&frame, Some("sent by the gateway"), &mut self.out)?;
             if self.explain {
-                println!(
+                self.told.line(format_args!(
                     "        {:10.6}  gateway  {}",
                     now.as_secs_f64(),
                     ends(sent)
-                );
+                ))?;
             }
         }
     }

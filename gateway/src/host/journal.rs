@@ -4,8 +4,10 @@
 //! burst costs few syncs and the data thread never waits.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -27,6 +29,8 @@ pub(crate) enum JournalError {
         "{path} cannot be used as journal: {error}. It was left as it is: move it away to start anew, or restore a copy"
     )]
     Open { path: String, error: String },
+    #[error("{path} is in use: is this replica running already?")]
+    InUse { path: String },
     #[error("journal: {0}")]
     Io(#[from] io::Error),
 }
@@ -42,10 +46,7 @@ pub(crate) struct Journal {
 impl Journal {
     /// Opens or makes the file; gives what it holds.
     pub(crate) fn open(path: &Path) -> Result<(Self, Vec<(Ipv4Addr, Ipv6Addr)>), JournalError> {
-        let told = |error: redb::Error| JournalError::Open {
-            path: path.display().to_string(),
-            error: error.to_string(),
-        };
+        let told = |error| told(path, error);
         let database = Database::create(path).map_err(|error| told(error.into()))?;
         let held = load(&database).map_err(told)?;
         let (operations, work) = channel::<(u64, StoreAction)>();
@@ -99,6 +100,55 @@ impl Journal {
 impl AsFd for Journal {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()
+    }
+}
+
+fn told(path: &Path, error: redb::Error) -> JournalError {
+    let path = path.display().to_string();
+    match error {
+        redb::Error::DatabaseAlreadyOpen => JournalError::InUse { path },
+        error => JournalError::Open {
+            path,
+            error: error.to_string(),
+        },
+    }
+}
+
+/// How many mappings the journal of a gateway that does not run holds. It is read, and mended if it
+/// must be, in a copy, which is removed again.
+pub(crate) fn look(path: &Path) -> Result<usize, JournalError> {
+    unused(path)?;
+    let name = format!("egress-journal-{}.redb", std::process::id());
+    let copy = std::env::temp_dir().join(name);
+    let looked = || {
+        let mut from = File::open(path)?;
+        let mut to = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&copy)?;
+        io::copy(&mut from, &mut to)?;
+        drop(to);
+        let database = Database::open(&copy).map_err(|error| told(path, error.into()))?;
+        Ok(load(&database).map_err(|error| told(path, error))?.len())
+    };
+    let looked = looked();
+    let _ = std::fs::remove_file(&copy);
+    if looked.is_err() {
+        // A gateway that started meanwhile may have changed it under the copy.
+        unused(path)?;
+    }
+    looked
+}
+
+/// Whoever has it open has it locked.
+fn unused(path: &Path) -> Result<(), JournalError> {
+    match File::open(path)?.try_lock_shared() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse {
+            path: path.display().to_string(),
+        }),
+        Err(TryLockError::Error(error)) => Err(error.into()),
     }
 }
 

@@ -18,7 +18,8 @@ pub struct Stats {
     pub high_water: u64,
     /// Sessions that hold a port: `live`, and those that ended while pinned.
     pub holding: u64,
-    /// Sessions opened in all. `opened` is `live` and all [`SnatPool::closed`].
+    /// Sessions opened in all. `opened` is `live` and all [`SnatPool::closed`], and, after
+    /// [`SnatPool::continue_counters`], those that were not taken over.
     pub opened: u64,
     /// Flows that left by another address than their client's others.
     pub spilled: u64,
@@ -64,6 +65,13 @@ impl SnatPool {
             searches_without_set: self.counters.searches_without_set,
             notices_suppressed: self.notices.suppressed(),
         }
+    }
+
+    /// Lets the counters of `former`, whose sessions have been [imported](SnatPool::import), go on here;
+    /// what lives, and the most that did, stay this pool's own.
+    pub fn continue_counters(&mut self, former: &Self) {
+        self.counters.continue_from(&former.counters);
+        self.notices.continue_from(&former.notices);
     }
 
     /// Sessions that ended for this reason.

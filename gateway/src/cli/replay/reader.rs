@@ -28,8 +28,12 @@ pub(super) enum ReadError {
     Io(#[from] io::Error),
     #[error("neither pcap nor pcapng: it begins with {0:02x?}")]
     Unknown([u8; 4]),
-    #[error("packet {0}: {1:?}")]
+    #[error("packet {0}: {1}")]
     Damaged(u64, PcapError),
+    #[error("the capture ends within packet {0}")]
+    Ends(u64),
+    #[error("the capture ends within its header")]
+    EndsAtOnce,
     #[error("link type {0:?}: Ethernet, Linux cooked and raw IP can be read")]
     Link(DataLink),
 }
@@ -37,6 +41,7 @@ pub(super) enum ReadError {
 /// An iterator over the packets; those that are no IP are left out.
 pub(super) struct Reader {
     file: Format,
+    /// Packets that were read, of whatever kind.
     number: u64,
     over: bool,
     /// Packets that its host sent, and did not receive: they are left out.
@@ -69,7 +74,10 @@ impl Reader {
         }
         file.rewind()?;
         let file = BufReader::new(file);
-        let damaged = |error| ReadError::Damaged(0, error);
+        let damaged = |error| match damaged(0, error) {
+            ReadError::Ends(_) => ReadError::EndsAtOnce,
+            error => error,
+        };
         let file = if magic == PCAPNG {
             Format::PcapNg(Box::new(PcapNgReader::new(file).map_err(damaged)?))
         } else if PCAP.contains(&magic) {
@@ -87,8 +95,7 @@ impl Reader {
 
     /// The next one, with `None` in it if it is no packet of IP.
     fn read(&mut self) -> Option<Result<Option<Recorded>, ReadError>> {
-        self.number += 1;
-        let damaged = |error| ReadError::Damaged(self.number, error);
+        let damaged = |error| damaged(self.number + 1, error);
         match &mut self.file {
             Format::Pcap(reader) => {
                 let link = reader.header().datalink;
@@ -96,6 +103,7 @@ impl Reader {
                     Ok(packet) => packet,
                     Err(error) => return Some(Err(damaged(error))),
                 };
+                self.number += 1;
                 let (at, data) = (packet.timestamp, packet.data);
                 Some(ip(link, &data).map(|packet| {
                     packet.map(|packet| Recorded {
@@ -117,6 +125,7 @@ impl Reader {
                     matches!(option, EnhancedPacketOption::Flags(flags) if flags & 3 == OUTBOUND)
                 });
                 if left {
+                    self.number += 1;
                     self.left += 1;
                     return Some(Ok(None));
                 }
@@ -125,6 +134,7 @@ impl Reader {
                     let why = PcapError::InvalidInterfaceId(block.interface_id);
                     return Some(Err(damaged(why)));
                 };
+                self.number += 1;
                 let resolution = interface.options.iter().find_map(|option| match option {
                     InterfaceDescriptionOption::IfTsResol(resolution) => Some(*resolution),
                     _ => None,
@@ -141,6 +151,16 @@ impl Reader {
                 }))
             }
         }
+    }
+}
+
+fn damaged(number: u64, error: PcapError) -> ReadError {
+    match error {
+        PcapError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            ReadError::Ends(number)
+        }
+        PcapError::IoError(error) => ReadError::Io(error),
+        error => ReadError::Damaged(number, error),
     }
 }
 

@@ -49,6 +49,11 @@ impl Captures {
     /// A packet came; it is kept until it is known what becomes of it.
     pub(super) fn came(&mut self, side: Side, packet: &[u8]) {
         self.came = None;
+        if self.running.is_empty() {
+            return;
+        }
+        // Whoever went away takes nothing any more, even if no packet of the address comes again.
+        self.running.retain(|capture| !capture.tap.is_closed());
         if !self.running.is_empty() {
             self.came = Some(frame(side, Direction::Inbound, packet));
         }
@@ -79,8 +84,17 @@ impl Captures {
 
     /// The packet at hand goes no further.
     pub(super) fn dropped(&mut self, why: &str) {
+        self.ends_here(|| format!("dropped: {why}"));
+    }
+
+    /// The packet at hand was for the gateway itself, or waits in it: what leaves later is another.
+    pub(super) fn taken_in(&mut self) {
+        self.ends_here(|| "taken in by the gateway".to_owned());
+    }
+
+    fn ends_here(&mut self, told: impl FnOnce() -> String) {
         let Some(came) = self.came.take() else { return };
-        let told = format!("dropped: {why}");
+        let told = told();
         self.running.retain_mut(|capture| {
             !concerns(capture.address, &came.bytes) || capture.put(&came, &told)
         });
@@ -130,5 +144,51 @@ fn ends(packet: &[u8]) -> String {
     match Packet::parse(packet) {
         Ok(packet) => format!("{} > {}", packet.source(), packet.destination()),
         Err(error) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use egress_gateway::sim::craft;
+    use tokio::sync::mpsc::channel;
+
+    use super::*;
+
+    fn query(port: u16) -> Vec<u8> {
+        let pod = core::net::SocketAddr::new([10, 244, 1, 10].into(), port);
+        craft::udp(pod, "198.51.100.53:53".parse().unwrap(), b"query")
+    }
+
+    fn holds(block: &[u8], text: &str) -> bool {
+        block
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    }
+
+    #[test]
+    fn what_the_gateway_takes_in_is_written_and_never_paired_with_what_leaves_later() {
+        let mut captures = Captures::default();
+        let (tap, mut written) = channel(16);
+        captures.start("10.244.1.10".parse().unwrap(), tap);
+        written.try_recv().unwrap();
+        captures.came(Side::Inside, &query(1000));
+        captures.taken_in();
+        assert!(holds(
+            &written.try_recv().unwrap(),
+            "taken in by the gateway"
+        ));
+        captures.leaves(Side::Inside, &query(2000));
+        assert!(holds(&written.try_recv().unwrap(), "sent by the gateway"));
+        assert!(written.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_capture_that_nobody_reads_ends_with_the_next_packet_of_any_address() {
+        let mut captures = Captures::default();
+        let (tap, written) = channel(16);
+        captures.start("192.0.2.1".parse().unwrap(), tap);
+        drop(written);
+        captures.came(Side::Inside, &query(1000));
+        assert!(captures.running.is_empty() && captures.came.is_none());
     }
 }

@@ -25,7 +25,7 @@ use crate::host::tun::Tun;
 use super::ask::Questions;
 use super::capture::Captures;
 use super::events::Events;
-use super::reload::{self, Reloaded, Watch};
+use super::reload::{self, Due, Reloaded, Watch};
 use super::{Resources, log, notify, sharing};
 
 /// Packets read of one device before the other has its turn.
@@ -97,7 +97,7 @@ pub(super) fn serve(
 ) -> io::Result<Gateway> {
     let stop = on(&[signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])?;
     let mut hup = on(&[signal_hook::consts::SIGHUP])?;
-    let watch = Watch::of(resources.paths());
+    let mut watch = Watch::of(resources.paths());
     let watchdog = notify::watchdog();
     let mut data = Data {
         gateway,
@@ -112,7 +112,7 @@ pub(super) fn serve(
         held: VecDeque::new(),
         bytes: vec![0; FRONT + BUFFER],
     };
-    let mut reload_at: Option<Duration> = None;
+    let mut reload = Due::default();
     let mut alive_at = Duration::ZERO;
     notify::tell("READY=1");
     loop {
@@ -125,7 +125,12 @@ pub(super) fn serve(
         }
         let alive_at = watchdog.map(|_| alive_at);
         let stored_at = data.stores.poll_timeout();
-        let due = [data.gateway.poll_timeout(), reload_at, alive_at, stored_at];
+        let due = [
+            data.gateway.poll_timeout(),
+            reload.at(),
+            alive_at,
+            stored_at,
+        ];
         let timeout = due.into_iter().flatten().min().map(|at| {
             let wait = at.saturating_sub(now);
             Timespec {
@@ -196,15 +201,15 @@ pub(super) fn serve(
         }
         if told {
             let _ = io::Read::read(&mut hup, &mut [0; 64]);
-            reload_at = Some(host.clock.now());
+            reload.at_once(host.clock.now());
         }
-        if changed {
-            watch.hush();
-            reload_at = Some(host.clock.now().saturating_add(reload::SETTLES));
+        if changed && watch.hush() {
+            reload.changed(host.clock.now());
         }
         data.turn()?;
-        if reload_at.is_some_and(|at| at <= host.clock.now()) {
-            reload_at = None;
+        if reload.take(host.clock.now()) {
+            // Before they are read: what changes while they are is noticed.
+            watch.renew();
             notify::tell("RELOADING=1");
             data.reload(resources, &mut host.network);
             notify::tell("READY=1");
@@ -252,7 +257,10 @@ impl Data<'_> {
             let leaves_on = match self.gateway.handle_packet(now, side, &mut buf) {
                 Verdict::Forward => side.opposite(),
                 Verdict::Reply => side,
-                Verdict::Consumed => continue,
+                Verdict::Consumed => {
+                    self.captures.taken_in();
+                    continue;
+                }
                 Verdict::Drop(reason) => {
                     self.captures.dropped(reason.name());
                     continue;
