@@ -104,7 +104,13 @@ pub(super) fn interface(text: &str) -> Result<(String, String), String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    log::start(arguments.log);
+    let _log = match log::start(arguments.log) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("error: no thread for the log: {error}");
+            return ExitCode::from(2);
+        }
+    };
     let mut resources = Resources::of(arguments, 0);
     let identity = match arguments.replica {
         sharing::Number::This(replica) => {
