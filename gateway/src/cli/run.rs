@@ -111,6 +111,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    notify::open();
     let mut resources = Resources::of(arguments, 0);
     let identity = match arguments.replica {
         sharing::Number::This(replica) => {
