@@ -225,6 +225,8 @@ fn start(
     claimed: Option<Identity>,
 ) -> Result<(), Box<dyn core::error::Error>> {
     let arguments = resources.arguments;
+    // What is kept there is nobody else's business.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     std::fs::create_dir_all(&arguments.state)
         .map_err(|error| format!("{}: {error}", arguments.state.display()))?;
     let file = |name: &str| {
