@@ -6,6 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
+use nat46::packet::{Packet, Transport};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
@@ -16,12 +17,22 @@ use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint};
 use crate::classify::{DNS_PORT, HTTP_PORT};
 use crate::wire::Wire;
 
-/// Sockets that wait for a client, refilled at once.
+/// Sockets of a port that wait for a client, refilled at once; half-open ones are among them.
 const LISTENERS: usize = 64;
 
-/// Clients' connections at a time, in all and of one address (RFC 7766 §6.2.2 asks for limits).
+/// Half-open connections of one address, and how long one may be half open: whoever means it takes a
+/// round trip.
+const HALF_OPEN_PER_ADDRESS: usize = 4;
+const HALF_OPEN: smoltcp::time::Duration = smoltcp::time::Duration::from_secs(5);
+
+/// Clients' connections at a time to one port, in all (those of DNS, and those to the page) and of one
+/// address (RFC 7766 §6.2.2 asks for limits).
 const CLIENTS: usize = 512;
+const READERS: usize = 128;
 const CLIENTS_PER_ADDRESS: usize = 16;
+
+/// What it may take to ask for the page.
+const ASKING: smoltcp::time::Duration = smoltcp::time::Duration::from_secs(10);
 
 /// Bytes that a socket buffers: queries are short, replies may be 64 KiB and are sent bit by bit.
 const RECEIVE_BUFFER: usize = 4096;
@@ -29,6 +40,10 @@ const SEND_BUFFER: usize = 16 * 1024;
 
 /// A connection without a sign of life from its peer ends after this time.
 const TIMEOUT: smoltcp::time::Duration = smoltcp::time::Duration::from_secs(30);
+
+/// Flags of a segment (RFC 9293 §3.1).
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
 
 /// RFC 6335 §6.
 const EPHEMERAL: RangeInclusive<u16> = 49152..=65535;
@@ -65,7 +80,10 @@ pub(crate) enum SocketEvent {
 struct Socket {
     handle: SocketHandle,
     peer: SocketAddr,
-    is_client: bool,
+    /// Where a client came to; `None` for connections to name servers.
+    port: Option<u16>,
+    /// When it is over unless it is [closing](Self::closing) by then.
+    ends_at: Option<Instant>,
     /// It has been told that it stands.
     is_open: bool,
     /// Nothing is sent after what is queued.
@@ -73,12 +91,25 @@ struct Socket {
     output: VecDeque<u8>,
 }
 
+/// A socket that waits for a client, or for the end of its handshake.
+struct Listener {
+    handle: SocketHandle,
+    port: u16,
+    half_open: Option<HalfOpen>,
+}
+
+#[derive(Clone, Copy)]
+struct HalfOpen {
+    client: IpAddr,
+    since: Instant,
+}
+
 /// The stack, without a device: packets are handed in and out.
 pub(crate) struct Sockets {
     interface: Interface,
     wire: Wire,
     set: SocketSet<'static>,
-    listeners: Vec<SocketHandle>,
+    listeners: Vec<Listener>,
     /// What clients may connect to.
     ports: &'static [u16],
     connections: BTreeMap<Connection, Socket>,
@@ -156,8 +187,29 @@ impl Sockets {
 
     /// A packet to one of the connections, or to a port that is listened on.
     pub(crate) fn handle_packet(&mut self, now: Duration, packet: &[u8]) {
+        // It comes again in a second, when there may be room.
+        if self.is_one_too_many(packet) {
+            return;
+        }
         self.wire.received.push_back(packet.to_vec());
         self.run(now);
+    }
+
+    /// A first segment of a client that has enough half-open connections.
+    fn is_one_too_many(&self, packet: &[u8]) -> bool {
+        let Ok(packet) = Packet::parse(packet) else {
+            return false;
+        };
+        let is_first = match packet.transport() {
+            Transport::Tcp { flags, .. } => flags.0 & (SYN | ACK) == SYN,
+            _ => false,
+        };
+        if !is_first {
+            return false;
+        }
+        let client = packet.source();
+        let half_open = self.listeners.iter().filter_map(|one| one.half_open);
+        half_open.filter(|one| one.client == client).count() >= HALF_OPEN_PER_ADDRESS
     }
 
     /// The next packet to send.
@@ -187,7 +239,7 @@ impl Sockets {
         let context = self.interface.context();
         socket.connect(context, IpEndpoint::from(to), from).ok()?;
         let handle = self.set.add(socket);
-        let connection = self.add(handle, to, false);
+        let connection = self.add(handle, to, None);
         self.run(now);
         Some(connection)
     }
@@ -228,6 +280,7 @@ impl Sockets {
     fn run(&mut self, now: Duration) {
         let micros = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
         self.now = Instant::from_micros(micros);
+        self.end_late();
         self.interface.poll(self.now, &mut self.wire, &mut self.set);
         self.accept();
         let connections: Vec<Connection> = self.connections.keys().copied().collect();
@@ -235,74 +288,120 @@ impl Sockets {
             self.serve(connection);
         }
         self.interface.poll(self.now, &mut self.wire, &mut self.set);
-        let at = self.interface.poll_at(self.now, &self.set);
+        let half_open = self.listeners.iter().filter_map(|one| one.half_open);
+        let asking = self.connections.values().filter(|one| !one.closing);
+        let at = half_open
+            .map(|one| one.since + HALF_OPEN)
+            .chain(asking.filter_map(|one| one.ends_at))
+            .chain(self.interface.poll_at(self.now, &self.set))
+            .min();
         self.timeout_at =
             at.map(|at| Duration::from_micros(u64::try_from(at.total_micros()).unwrap_or(0)));
     }
 
+    /// Ends what has been half open, or asking for the page, for too long.
+    fn end_late(&mut self) {
+        let (now, set) = (self.now, &mut self.set);
+        self.listeners.retain(|listener| {
+            let is_late = (listener.half_open).is_some_and(|one| one.since + HALF_OPEN <= now);
+            if is_late {
+                set.remove(listener.handle);
+            }
+            !is_late
+        });
+        for own in self.connections.values().filter(|own| !own.closing) {
+            if own.ends_at.is_some_and(|at| at <= now) {
+                set.get_mut::<tcp::Socket<'_>>(own.handle).abort();
+            }
+        }
+    }
+
     /// Listeners that have a peer become connections.
     fn accept(&mut self) {
-        let (waiting, taken) =
-            core::mem::take(&mut self.listeners)
-                .into_iter()
-                .partition(|handle| {
-                    let socket = self.set.get::<tcp::Socket<'_>>(*handle);
-                    matches!(socket.state(), tcp::State::Listen | tcp::State::SynReceived)
-                });
-        self.listeners = waiting;
-        let taken: Vec<SocketHandle> = taken;
-        for handle in taken {
+        for mut listener in core::mem::take(&mut self.listeners) {
+            let handle = listener.handle;
             let socket = self.set.get_mut::<tcp::Socket<'_>>(handle);
             let ends = socket.remote_endpoint().zip(socket.local_endpoint());
-            let Some((client, local)) = ends.map(|(one, other)| (end(one), end(other))) else {
-                self.set.remove(handle);
-                continue;
-            };
-            let of_client = |socket: &&Socket| socket.is_client && socket.peer.ip() == client.ip();
-            let clients = self.connections.values().filter(|socket| socket.is_client);
-            let full = clients.count() >= CLIENTS;
-            if full || self.connections.values().filter(of_client).count() >= CLIENTS_PER_ADDRESS {
-                socket.abort();
-                self.interface.poll(self.now, &mut self.wire, &mut self.set);
-                self.set.remove(handle);
-                continue;
+            let ends = ends.map(|(one, other)| (end(one), end(other)));
+            match (socket.state(), ends) {
+                (tcp::State::Listen, _) => {
+                    listener.half_open = None;
+                    self.listeners.push(listener);
+                }
+                (tcp::State::SynReceived, Some((client, _))) => {
+                    let since = listener.half_open.map_or(self.now, |one| one.since);
+                    let client = client.ip();
+                    listener.half_open = Some(HalfOpen { client, since });
+                    self.listeners.push(listener);
+                }
+                (_, None) => drop(self.set.remove(handle)),
+                (_, Some((client, local))) => self.accept_one(&listener, client, local),
             }
-            let connection = self.add(handle, client, true);
-            self.events.push_back(SocketEvent::Accepted {
-                connection,
-                client,
-                local,
-            });
         }
         self.refill();
     }
 
+    fn accept_one(&mut self, listener: &Listener, client: SocketAddr, local: SocketAddr) {
+        let Listener { handle, port, .. } = *listener;
+        let on_port = self.connections.values();
+        let on_port = on_port.filter(|socket| socket.port == Some(port));
+        let of_client = on_port.clone().filter(|own| own.peer.ip() == client.ip());
+        let most = if port == HTTP_PORT { READERS } else { CLIENTS };
+        if on_port.count() >= most || of_client.count() >= CLIENTS_PER_ADDRESS {
+            self.set.get_mut::<tcp::Socket<'_>>(handle).abort();
+            self.interface.poll(self.now, &mut self.wire, &mut self.set);
+            self.set.remove(handle);
+            return;
+        }
+        let connection = self.add(handle, client, Some(port));
+        self.events.push_back(SocketEvent::Accepted {
+            connection,
+            client,
+            local,
+        });
+    }
+
+    /// One listener of each port waits for a client, whatever else does.
     fn refill(&mut self) {
-        // A listener that is half open counts: a flood of SYNs must not grow the set.
         for port in self.ports {
-            let on_port = |handle: &&SocketHandle| {
-                let socket = self.set.get::<tcp::Socket<'_>>(**handle);
-                socket.listen_endpoint().port == *port
-            };
-            let waiting = self.listeners.iter().filter(on_port).count();
-            for _ in waiting..LISTENERS {
+            let on_port = self.listeners.iter().filter(|one| one.port == *port);
+            let mut there = on_port.clone().count();
+            // A flood of SYNs must not grow the set: the oldest makes room.
+            if there >= LISTENERS && on_port.clone().all(|one| one.half_open.is_some()) {
+                let since = |one: &Listener| one.half_open.map(|one| one.since);
+                let places = self.listeners.iter().enumerate();
+                let oldest = places
+                    .filter(|(_, one)| one.port == *port)
+                    .min_by_key(|(_, one)| since(one));
+                if let Some((place, _)) = oldest {
+                    let oldest = self.listeners.remove(place);
+                    self.set.remove(oldest.handle);
+                    there -= 1;
+                }
+            }
+            for _ in there..LISTENERS {
                 let mut socket = socket();
                 if socket.listen(*port).is_err() {
                     return;
                 }
-                self.listeners.push(self.set.add(socket));
+                self.listeners.push(Listener {
+                    handle: self.set.add(socket),
+                    port: *port,
+                    half_open: None,
+                });
             }
         }
     }
 
-    fn add(&mut self, handle: SocketHandle, peer: SocketAddr, is_client: bool) -> Connection {
+    fn add(&mut self, handle: SocketHandle, peer: SocketAddr, port: Option<u16>) -> Connection {
         self.last += 1;
         let connection = Connection(self.last);
         let socket = Socket {
             handle,
             peer,
-            is_client,
-            is_open: is_client,
+            port,
+            ends_at: (port == Some(HTTP_PORT)).then(|| self.now + ASKING),
+            is_open: port.is_some(),
             closing: false,
             output: VecDeque::new(),
         };

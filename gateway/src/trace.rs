@@ -86,7 +86,10 @@ impl Gateway {
             }
         };
         trace.step("source", format_args!("{} is inside", source.ip()));
-        let host = match self.trace_destination(way, destination, &mut trace) {
+        if let Some(what) = goes_nowhere(way, destination.ip()) {
+            return trace.ends(format_args!("{what} addresses are not forwarded to"));
+        }
+        let host = match self.trace_destination(way, probe, &mut trace) {
             Ok(Some(host)) => host,
             Ok(None) => {
                 trace.passes = true;
@@ -144,9 +147,10 @@ impl Gateway {
     fn trace_destination(
         &self,
         way: Way,
-        destination: SocketAddr,
+        probe: &Probe,
         trace: &mut Trace,
     ) -> Result<Option<IpAddr>, String> {
+        let destination = probe.destination;
         let answered = |trace: &mut Trace, by: &str| {
             trace.step("verdict", format_args!("answered by {by}"));
             Ok(None)
@@ -162,6 +166,9 @@ impl Gateway {
             }
             Way::Local => {
                 trace.step("destination", "a self IP of the gateway");
+                if probe.protocol != Protocol::Icmp {
+                    return Err("unwanted (only pings are answered)".to_owned());
+                }
                 answered(trace, "the gateway itself")
             }
             Way::Plain => {
@@ -216,6 +223,19 @@ impl Gateway {
             }
             Way::Return => Err("only packets from outside return".to_owned()),
         }
+    }
+}
+
+/// What kind of address this is, if nothing is forwarded to it.
+const fn goes_nowhere(way: Way, destination: IpAddr) -> Option<&'static str> {
+    if !matches!(way, Way::Plain | Way::Snat) {
+        return None;
+    }
+    match destination {
+        _ if destination.is_loopback() => Some("loopback"),
+        _ if destination.is_multicast() => Some("multicast"),
+        IpAddr::V4(address) if address.is_broadcast() => Some("broadcast"),
+        _ => None,
     }
 }
 

@@ -14,14 +14,18 @@ use axum::extract::{DefaultBodyLimit, Path as Segment, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
+use axum::serve::Listener;
 use axum::{Json, Router};
 use egress_gateway::Probe;
 use hickory_proto::op::{Message, MessageType, OpCode};
 use hickory_proto::rr::{Name, RecordType};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use rustix::event::EventfdFlags;
 use serde::Deserialize;
 use snatpool::Protocol;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{Answer, Entry, Request, http, metrics};
 
@@ -30,6 +34,10 @@ const WAITING: usize = 64;
 /// How often, and how many times, it is looked for a reply.
 const REPLY_PAUSE: core::time::Duration = core::time::Duration::from_millis(10);
 const REPLY_TRIES: u32 = 800;
+/// Connections at a time to one socket: descriptors are left for everything else.
+const CONNECTIONS: usize = 32;
+/// How long a request's head may take.
+const HEAD_WAIT: core::time::Duration = core::time::Duration::from_secs(5);
 /// Packets of a capture that may wait to be sent on.
 const CAPTURED: usize = 4096;
 
@@ -86,7 +94,7 @@ impl Admin {
             .spawn(move || {
                 let _ = runtime.block_on(async {
                     let listener = tokio::net::UnixListener::from_std(listener)?;
-                    axum::serve(listener, served).await
+                    answer_all(listener, served).await
                 });
             })?;
         Ok(Self {
@@ -110,7 +118,7 @@ impl Admin {
             .spawn(move || {
                 let _ = runtime.block_on(async {
                     let listener = tokio::net::TcpListener::from_std(listener)?;
-                    axum::serve(listener, served).await
+                    answer_all(listener, served).await
                 });
             })?;
         Ok(())
@@ -226,6 +234,25 @@ impl Data {
             Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
+    }
+}
+
+/// Serves whoever connects, so many at a time; others wait in the kernel. One that does not send a
+/// request's head in time is let go, between two requests too.
+async fn answer_all(mut listener: impl Listener, routes: Router) -> io::Result<()> {
+    let room = alloc::sync::Arc::new(Semaphore::new(CONNECTIONS));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT);
+    loop {
+        let place = room.clone().acquire_owned().await;
+        let (stream, _) = listener.accept().await;
+        let service = TowerToHyperService::new(routes.clone());
+        let served = http.serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(async move {
+            // Whoever asked may have gone.
+            let _ = served.await;
+            drop(place);
+        });
     }
 }
 

@@ -27,7 +27,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let mut path = format!("/resolve/{}/{}", arguments.name, arguments.kind);
+    let (name, kind) = (quoted(&arguments.name), quoted(&arguments.kind));
+    let mut path = format!("/resolve/{name}/{kind}");
     if let Some(pod) = arguments.pod {
         path += &format!("?as={pod}");
     }
@@ -56,5 +57,26 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         ExitCode::from(1)
     } else {
         ExitCode::SUCCESS
+    }
+}
+
+/// As a segment of a path (RFC 3986 §2.1).
+fn quoted(text: &str) -> String {
+    let quote = |byte: u8| match byte {
+        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(quote).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_name_stays_one_segment() {
+        assert_eq!(quoted("_dns.example-1.com"), "_dns.example-1.com");
+        assert_eq!(quoted("a/b?as=\r\n%"), "a%2Fb%3Fas%3D%0D%0A%25");
     }
 }

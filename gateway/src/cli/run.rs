@@ -104,7 +104,14 @@ pub(super) fn interface(text: &str) -> Result<(String, String), String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    log::start(arguments.log);
+    let _log = match log::start(arguments.log) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("error: no thread for the log: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    notify::open();
     let mut resources = Resources::of(arguments, 0);
     let identity = match arguments.replica {
         sharing::Number::This(replica) => {
@@ -218,6 +225,8 @@ fn start(
     claimed: Option<Identity>,
 ) -> Result<(), Box<dyn core::error::Error>> {
     let arguments = resources.arguments;
+    // What is kept there is nobody else's business.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     std::fs::create_dir_all(&arguments.state)
         .map_err(|error| format!("{}: {error}", arguments.state.display()))?;
     let file = |name: &str| {

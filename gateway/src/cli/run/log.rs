@@ -1,7 +1,32 @@
 //! The log, and how events are told in it.
 
+use alloc::collections::BTreeMap;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::io::{self, Write};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel,
+};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
 use egress_gateway::Event;
+use jiff::Timestamp;
+use rustix::thread::{CapabilitySet, CapabilitySets};
 use tracing_subscriber::filter::LevelFilter;
+
+/// Lines that may wait to be written; further ones are counted and lost.
+const WAITING: usize = 8192;
+/// How often lost and left-out lines are told at least.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+/// How long, in turns, the end waits for lines to be written.
+const FLUSH_TURN: Duration = Duration::from_millis(10);
+const FLUSH_TURNS: u32 = 200;
+/// What can be had by the thousand is told so often a second.
+const A_SECOND: u32 = 10;
+
+static LOST: AtomicU64 = AtomicU64::new(0);
+static FLOODS: Mutex<Floods> = Mutex::new(Floods::new());
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -12,16 +37,186 @@ pub(crate) enum Format {
     Json,
 }
 
-pub(super) fn start(format: Format) {
+enum Job {
+    Line(Vec<u8>),
+    /// Everything before has been written once this is dropped.
+    Flush(SyncSender<()>),
+}
+
+/// The log; what waits to be written is, when it goes.
+#[must_use]
+pub(super) struct Log(SyncSender<Job>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let (written, all) = sync_channel(1);
+        let mut job = Job::Flush(written);
+        for _ in 0..FLUSH_TURNS {
+            match self.0.try_send(job) {
+                Ok(()) => {
+                    let _ = all.recv_timeout(FLUSH_TURN * FLUSH_TURNS);
+                    return;
+                }
+                Err(TrySendError::Full(back)) => job = back,
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+            pause();
+        }
+    }
+}
+
+fn pause() {
+    // Nobody ever sends: only the time passes.
+    let (_sender, nothing) = channel::<()>();
+    let _ = nothing.recv_timeout(FLUSH_TURN);
+}
+
+/// Takes one line of the log; never waits.
+struct Line(SyncSender<Job>);
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.try_send(Job::Line(bytes.to_vec())).is_err() {
+            LOST.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Starts the log. Whoever reads standard error may be slow: a thread waits for them, and for nobody
+/// else.
+pub(super) fn start(format: Format) -> io::Result<Log> {
+    let (sender, jobs) = sync_channel(WAITING);
+    thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(move || write(&jobs, format))?;
+    let log = Log(sender.clone());
     let builder = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(move || Line(sender.clone()))
         .with_target(false)
         .with_max_level(LevelFilter::INFO);
     match format {
         Format::Text => builder
-            .with_ansi(super::super::render::colour(&std::io::stderr()))
+            .with_ansi(super::super::render::colour(&io::stderr()))
             .init(),
         Format::Json => builder.json().init(),
+    }
+    Ok(log)
+}
+
+/// Writes lines until nobody has any more.
+fn write(jobs: &Receiver<Job>, format: Format) {
+    // A thread has its own privileges, and this one needs none.
+    let _ = rustix::thread::set_capabilities(
+        None,
+        CapabilitySets {
+            effective: CapabilitySet::empty(),
+            permitted: CapabilitySet::empty(),
+            inheritable: CapabilitySet::empty(),
+        },
+    );
+    let _ = rustix::thread::set_no_new_privs(true);
+    loop {
+        let job = jobs.recv_timeout(TOLD_EVERY);
+        let flushed = match job {
+            Ok(Job::Line(line)) => {
+                let _ = io::stderr().write_all(&line);
+                None
+            }
+            Ok(Job::Flush(flushed)) => Some(flushed),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        tell_left_out();
+        let lost = LOST.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let _ = io::stderr().write_all(lost_line(lost, format).as_bytes());
+        }
+        drop(flushed);
+    }
+}
+
+/// Beside the others: there may be no room among them.
+fn lost_line(lost: u64, format: Format) -> String {
+    let at = Timestamp::now();
+    let told = "lines of the log are missing here: its reader is too slow";
+    match format {
+        Format::Text => format!("{at:.6}  WARN {lost} {told}\n"),
+        Format::Json => format!(
+            "{{\"timestamp\":\"{at:.6}\",\"level\":\"WARN\",\"fields\":{{\"message\":\"{lost} {told}\",\"lost\":{lost}}}}}\n"
+        ),
+    }
+}
+
+/// What happens by the thousand, by name: so many a second are told, the others counted.
+#[derive(Debug, Default)]
+pub(super) struct Floods(BTreeMap<&'static str, Flood>);
+
+#[derive(Debug, Default)]
+struct Flood {
+    second: i64,
+    told: u32,
+    more: u64,
+}
+
+impl Floods {
+    pub(super) const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Whether one more is told.
+    pub(super) fn admits(&mut self, name: &'static str, second: i64) -> bool {
+        let flood = self.0.entry(name).or_default();
+        if flood.second != second {
+            flood.second = second;
+            flood.told = 0;
+        }
+        if flood.told == A_SECOND {
+            flood.more += 1;
+            return false;
+        }
+        flood.told += 1;
+        true
+    }
+
+    /// What was not told in seconds before this one, and how many of it.
+    pub(super) fn left_out(&mut self, second: i64) -> Vec<(&'static str, u64)> {
+        let over = self.0.iter_mut();
+        let over = over.filter(|(_, flood)| flood.more > 0 && flood.second != second);
+        over.map(|(name, flood)| (*name, core::mem::take(&mut flood.more)))
+            .collect()
+    }
+}
+
+/// The second that it is.
+pub(super) fn second() -> i64 {
+    Timestamp::now().as_second()
+}
+
+fn tell_left_out() {
+    let floods = FLOODS.lock();
+    let left_out = floods
+        .unwrap_or_else(PoisonError::into_inner)
+        .left_out(second());
+    for (name, more) in left_out {
+        tracing::warn!(more, "{name}: and {more} more");
+    }
+}
+
+/// What is told so often a second at most, by its reason among the events.
+pub(super) const fn flooding(event: &Event) -> Option<&'static str> {
+    match event {
+        Event::UpstreamFailed { .. } => Some("UpstreamFailed"),
+        Event::NoSelfIp { .. } => Some("NoSelfIp"),
+        Event::StoreFailed => Some("StoreFailed"),
+        Event::NotMapped { .. } => Some("NotMapped"),
+        Event::NoSnatAddress { .. } => Some("NoSnatAddress"),
+        Event::Exhausted(_) => Some("PortsExhausted"),
+        _ => None,
     }
 }
 
@@ -29,6 +224,15 @@ pub(super) fn start(format: Format) {
 pub(super) fn tell(event: &Event, debug: bool, sessions: bool) {
     if sessions {
         session(event);
+    }
+    if matches!(event, Event::NotMapped { .. }) && !debug {
+        return;
+    }
+    if let Some(name) = flooding(event) {
+        let mut floods = FLOODS.lock().unwrap_or_else(PoisonError::into_inner);
+        if !floods.admits(name, second()) {
+            return;
+        }
     }
     match event {
         Event::UpstreamFailed { question } => {
@@ -120,5 +324,24 @@ fn session(event: &Event) {
             "session closed"
         ),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{A_SECOND, Floods};
+
+    #[test]
+    fn of_a_flood_some_are_told_and_the_others_counted() {
+        let mut floods = Floods::new();
+        let told = (0..1000)
+            .filter(|_| floods.admits("UpstreamFailed", 7))
+            .count();
+        assert_eq!(told, A_SECOND as usize);
+        assert!(floods.admits("NotMapped", 7), "another's flood");
+        assert_eq!(floods.left_out(7), [], "the second is not over");
+        assert_eq!(floods.left_out(8), [("UpstreamFailed", 990)]);
+        assert_eq!(floods.left_out(8), []);
+        assert!(floods.admits("UpstreamFailed", 8));
     }
 }

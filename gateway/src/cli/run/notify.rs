@@ -2,22 +2,50 @@
 
 use core::time::Duration;
 use std::env;
+use std::ffi::OsStr;
+use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::OnceLock;
+
+/// Open from the start: later there may be no descriptor left.
+static MANAGER: OnceLock<Option<(UnixDatagram, SocketAddr)>> = OnceLock::new();
+
+/// A service manager that takes nothing in keeps nobody waiting for longer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Finds out who listens, and opens the socket.
+pub(super) fn open() {
+    MANAGER.get_or_init(|| {
+        let path = env::var_os("NOTIFY_SOCKET")?;
+        prepare(&path)
+            .inspect_err(|error| tracing::warn!("NOTIFY_SOCKET: {error}"))
+            .ok()
+    });
+}
+
+fn prepare(path: &OsStr) -> io::Result<(UnixDatagram, SocketAddr)> {
+    let address = match path.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
+        _ => SocketAddr::from_pathname(path),
+    }?;
+    let socket = UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    // If it is not there yet, it is asked again when there is something to tell.
+    let _ = socket.connect_addr(&address);
+    Ok((socket, address))
+}
 
 /// Sends a line such as `READY=1`, if somebody listens.
 pub(super) fn tell(line: &str) {
-    let Some(path) = env::var_os("NOTIFY_SOCKET") else {
+    let Some(Some((socket, address))) = MANAGER.get() else {
         return;
     };
-    let address = match path.as_bytes() {
-        [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
-        _ => SocketAddr::from_pathname(&path),
-    };
-    let sent = UnixDatagram::unbound().and_then(|socket| {
-        let address = address?;
-        socket.send_to_addr(line.as_bytes(), &address)
+    // A manager that has started anew listens anew, at the same place.
+    let sent = socket.send(line.as_bytes()).or_else(|_| {
+        socket.connect_addr(address)?;
+        socket.send(line.as_bytes())
     });
     if let Err(error) = sent {
         tracing::warn!("NOTIFY_SOCKET: {error}");

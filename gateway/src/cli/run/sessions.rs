@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use egress_gateway::Gateway;
@@ -15,7 +16,17 @@ const PIECE: usize = 1 << 17;
 /// Writes all sessions to `path`, whole or not at all; gives how many.
 pub(super) fn save(path: &Path, now: Duration, gateway: &Gateway) -> io::Result<usize> {
     let new = path.with_extension("new");
-    let mut file = io::BufWriter::new(fs::File::create(&new)?);
+    // It tells who spoke to whom: only its owner reads it, and none is taken that others have made.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)?;
+    let mut file = io::BufWriter::new(file);
     let mut piece = vec![0; PIECE];
     let mut cursor = ExportCursor::default();
     while !cursor.is_done() {
