@@ -261,9 +261,6 @@ fn start(
         })
     };
     let (inside, outside) = (device(&names.inside)?, device(&names.outside)?);
-    let settings = Settings::open(file("host.json"))?;
-    let network = Network::set_up(&plan, names, resources.interfaces(), settings)?;
-
     let admin = Admin::listen(&file("admin.sock"))?;
     if let Some(address) = arguments.http {
         let token = arguments.http_token.as_deref();
@@ -271,6 +268,11 @@ fn start(
         admin.listen_http(address, &http::token(token)?)?;
         tracing::info!("status page: http://{address}/ with the token of --http-token");
     }
+
+    // From here on an end takes the host down.
+    let signals = data::Signals::take()?;
+    let settings = Settings::open(file("host.json"))?;
+    let network = Network::set_up(&plan, names, resources.interfaces(), settings)?;
 
     let start = clock.now();
     let unshared = file("unshared");
@@ -303,6 +305,7 @@ fn start(
         stores,
         admin,
         clock,
+        signals,
     };
     let mut events = events::Events::default();
     events.of_resource(&plan.egress, "Added", "added");

@@ -20,8 +20,8 @@ use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use rtnetlink::{Handle, IpVersion, LinkUnspec, LinkVlan, RouteMessageBuilder};
 use tokio::runtime::Runtime;
 
-use super::sysctl::Settings;
-use devices::{Device, tagged};
+use super::sysctl::{self, Settings};
+use devices::{Device, is_made, tagged};
 
 /// Number of the table of replica 0.
 const TABLE: u32 = 46_000;
@@ -206,11 +206,16 @@ impl Network {
             let vlans = plan.vlans.iter().filter(|vlan| vlan.internal == internal);
             vlans.map(|vlan| vlan.mtu).min().unwrap_or(1500)
         };
+        // Nothing is changed for a plan that this host has not all devices for.
+        for vlan in &plan.vlans {
+            if !is_made(vlan, &devices, chosen) {
+                self.device_of(vlan, &devices, chosen)?;
+            }
+        }
         self.up(&inside, mtu(true))?;
         self.up(&outside, mtu(false))?;
 
-        self.set("net/ipv4/ip_forward", "1")?;
-        self.set("net/ipv6/conf/all/forwarding", "1")?;
+        self.forward(&devices, names)?;
         for own in [&inside, &outside] {
             // Sources on it lead elsewhere: loose, whatever the others are.
             self.set(&format!("net/ipv4/conf/{}/rp_filter", own.name), "2")?;
@@ -235,6 +240,41 @@ impl Network {
                 let device = self.device_of(vlan, &devices, chosen)?;
                 self.route_via(next_hop.server, gateway, device.index)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Switches forwarding on. That changes it for each device, and more, which is kept first.
+    fn forward(&mut self, devices: &[Device], names: &Names) -> Result<(), NetworkError> {
+        let theirs = devices.iter().map(|device| device.name.as_str());
+        let theirs = theirs.filter(|name| **name != names.inside && **name != names.outside);
+        let theirs: Vec<&str> = theirs.collect();
+        let each = |family: &str| -> Vec<String> {
+            let names = theirs.iter().copied().chain(["default"]);
+            names
+                .map(|name| format!("net/{family}/conf/{name}/forwarding"))
+                .collect()
+        };
+        let kept = |error| NetworkError::Io {
+            what: "what forwarding is".to_owned(),
+            error,
+        };
+        if !is("net/ipv4/ip_forward", "1") {
+            let redirects = "net/ipv4/conf/all/accept_redirects".to_owned();
+            let others = each("ipv4").into_iter().chain([redirects]);
+            self.settings.keep(others).map_err(kept)?;
+            self.set("net/ipv4/ip_forward", "1")?;
+        }
+        if !is("net/ipv6/conf/all/forwarding", "1") {
+            self.settings.keep(each("ipv6")).map_err(kept)?;
+            // Else the kernel forgets the routes that routers advertised, and learns no more of them.
+            for name in theirs {
+                let advertised = format!("net/ipv6/conf/{name}/accept_ra");
+                if is(&advertised, "1") && is(&format!("net/ipv6/conf/{name}/forwarding"), "0") {
+                    self.set(&advertised, "2")?;
+                }
+            }
+            self.set("net/ipv6/conf/all/forwarding", "1")?;
         }
         Ok(())
     }
@@ -299,13 +339,13 @@ impl Network {
         devices: &mut Vec<Device>,
         chosen: &BTreeMap<String, String>,
     ) -> Result<(), NetworkError> {
+        if !is_made(vlan, devices, chosen) {
+            return Ok(());
+        }
         let (Some(tag), Some(trunk)) = (vlan.tag, chosen.get(&vlan.interface)) else {
             return Ok(());
         };
         let name = tagged(trunk, tag);
-        if devices.iter().any(|device| device.name == name) {
-            return Ok(());
-        }
         let Some(below) = devices.iter().find(|device| device.name == *trunk) else {
             return Ok(());
         };
@@ -484,6 +524,11 @@ impl Network {
         failed.extend(settings.map(|(name, error)| format!("{name}: {error}")));
         failed
     }
+}
+
+/// Whether a setting has this value.
+fn is(setting: &str, value: &str) -> bool {
+    sysctl::read(setting).is_ok_and(|now| now == value)
 }
 
 /// What is there no more need not be removed.

@@ -2,59 +2,114 @@
 //! that ended without a chance to.
 
 use alloc::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// What settings were before, by path below `/proc/sys`; kept in a file until they are put back.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    before: BTreeMap<String, String>,
+    kept: Kept,
     file: PathBuf,
+}
+
+/// What is in the file.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+struct Kept {
+    settings: BTreeMap<String, String>,
+}
+
+impl Kept {
+    fn read(bytes: &[u8]) -> serde_json::Result<Self> {
+        // Versions before wrote the settings alone.
+        serde_json::from_slice(bytes).or_else(|error| {
+            let settings = serde_json::from_slice(bytes).map_err(|_| error)?;
+            Ok(Self { settings })
+        })
+    }
 }
 
 impl Settings {
     /// Continues where a life before left off, if it did not put back what it changed.
     pub(crate) fn open(file: PathBuf) -> io::Result<Self> {
-        let before = match fs::read(&file) {
-            Ok(bytes) => serde_json::from_slice(&bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+        let kept = match fs::read(&file) {
+            Ok(bytes) => match Kept::read(&bytes) {
+                Ok(kept) => kept,
+                Err(error) => {
+                    let aside = beside(&file, "damaged");
+                    fs::rename(&file, &aside)?;
+                    tracing::warn!(
+                        "{}: {error}; what the settings of the host were before the life before is not \
+                         known, they stay; the file is kept as {}",
+                        file.display(),
+                        aside.display()
+                    );
+                    Kept::default()
+                }
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Kept::default(),
             Err(error) => return Err(error),
         };
-        Ok(Self { before, file })
+        Ok(Self { kept, file })
     }
 
     /// Of whoever changes nothing.
     pub(crate) fn none() -> Self {
         Self {
-            before: BTreeMap::new(),
+            kept: Kept::default(),
             file: PathBuf::new(),
         }
     }
 
     /// Changes a setting; what it was is on disk first.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> io::Result<()> {
-        let path = Path::new("/proc/sys").join(name);
-        let now = fs::read_to_string(&path)?;
-        if now.trim() == value {
+        if read(name)? == value {
             return Ok(());
         }
-        if !self.before.contains_key(name) {
-            self.before.insert(name.to_owned(), now.trim().to_owned());
-            fs::write(&self.file, serde_json::to_vec(&self.before)?)?;
+        self.keep([name.to_owned()])?;
+        fs::write(path(name), value)
+    }
+
+    /// Keeps what settings are that the kernel changes along with another; those that are not there
+    /// are none.
+    pub(crate) fn keep(&mut self, names: impl IntoIterator<Item = String>) -> io::Result<()> {
+        let mut is_new = false;
+        for name in names {
+            if !self.kept.settings.contains_key(&name)
+                && let Ok(now) = read(&name)
+            {
+                self.kept.settings.insert(name, now);
+                is_new = true;
+            }
         }
-        fs::write(&path, value)
+        if is_new { self.save() } else { Ok(()) }
+    }
+
+    /// Whole or not at all, wherever it is cut off.
+    fn save(&self) -> io::Result<()> {
+        let new = beside(&self.file, "new");
+        let mut file = File::create(&new)?;
+        file.write_all(&serde_json::to_vec(&self.kept)?)?;
+        file.sync_all()?;
+        fs::rename(&new, &self.file)
     }
 
     /// Puts everything back; gives what could not be.
     pub(crate) fn restore(&mut self) -> Vec<(String, io::Error)> {
         let mut failed = Vec::new();
-        for (name, value) in core::mem::take(&mut self.before) {
-            let result = fs::write(Path::new("/proc/sys").join(&name), value);
-            // A device that is gone has no settings.
-            if let Err(error) = result
-                && error.kind() != io::ErrorKind::NotFound
-            {
+        let settings = core::mem::take(&mut self.kept).settings;
+        let mut settings: Vec<(String, String)> = settings.into_iter().collect();
+        settings.sort_by_key(|(name, _)| turn(name));
+        for (name, value) in settings {
+            // A device that is gone has no settings. What is as it was is not written: that too has
+            // effects.
+            let result = match read(&name) {
+                Ok(now) if now == value => Ok(()),
+                Ok(_) => fs::write(path(&name), value),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
                 failed.push((name, error));
             }
         }
@@ -65,4 +120,29 @@ impl Settings {
         }
         failed
     }
+}
+
+/// What a setting is now.
+pub(crate) fn read(name: &str) -> io::Result<String> {
+    Ok(fs::read_to_string(path(name))?.trim().to_owned())
+}
+
+fn path(name: &str) -> PathBuf {
+    Path::new("/proc/sys").join(name)
+}
+
+/// First what changes others, last what keeps routes while those are changed.
+fn turn(name: &str) -> u8 {
+    match name {
+        "net/ipv4/ip_forward" | "net/ipv6/conf/all/forwarding" => 0,
+        _ if name.ends_with("/accept_ra") => 2,
+        _ => 1,
+    }
+}
+
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
 }

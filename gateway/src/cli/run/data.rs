@@ -75,6 +75,22 @@ pub(super) struct Host {
     pub(super) stores: Stores,
     pub(super) admin: Admin,
     pub(super) clock: Clock,
+    pub(super) signals: Signals,
+}
+
+/// What signals ask for, from before the host is changed on.
+pub(super) struct Signals {
+    stop: UnixStream,
+    hup: UnixStream,
+}
+
+impl Signals {
+    pub(super) fn take() -> io::Result<Self> {
+        Ok(Self {
+            stop: on(&[signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])?,
+            hup: on(&[signal_hook::consts::SIGHUP])?,
+        })
+    }
 }
 
 /// Readable once a signal came.
@@ -95,8 +111,7 @@ pub(super) fn serve(
     plan: Plan,
     events: Events,
 ) -> io::Result<Gateway> {
-    let stop = on(&[signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])?;
-    let mut hup = on(&[signal_hook::consts::SIGHUP])?;
+    let Signals { stop, hup } = &host.signals;
     let mut watch = Watch::of(resources.paths());
     let watchdog = notify::watchdog();
     let mut data = Data {
@@ -200,7 +215,7 @@ pub(super) fn serve(
             data.hold(written);
         }
         if told {
-            let _ = io::Read::read(&mut hup, &mut [0; 64]);
+            let _ = io::Read::read(&mut &*hup, &mut [0; 64]);
             reload.at_once(host.clock.now());
         }
         if changed && watch.hush() {

@@ -95,3 +95,16 @@ impl Network {
 pub(super) fn tagged(trunk: &str, tag: u16) -> String {
     format!("{trunk}.{tag}")
 }
+
+/// Whether the device of a VLAN is to be made: it is not there, and what it is made on is.
+pub(super) fn is_made(
+    vlan: &VlanPlan,
+    devices: &[Device],
+    chosen: &BTreeMap<String, String>,
+) -> bool {
+    let (Some(tag), Some(trunk)) = (vlan.tag, chosen.get(&vlan.interface)) else {
+        return false;
+    };
+    let is_there = |name: &str| devices.iter().any(|device| device.name == name);
+    is_there(trunk) && !is_there(&tagged(trunk, tag))
+}
