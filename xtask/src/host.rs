@@ -27,11 +27,20 @@ pub(crate) fn check(tree: &Tree) -> Outcome {
 /// The same with a page of another size.
 pub(crate) fn check_with(tree: &Tree, page: usize) -> Outcome {
     let lab = Lab::up(tree, page)?;
+    // What an operator may have: settings of single devices, a route, an entry that the gateway needs too.
+    for line in [
+        "sysctl -q -w net.ipv4.conf.ext0.forwarding=1 net.ipv6.conf.br-in.forwarding=1",
+        "ip route add 198.18.0.0/15 via 10.20.2.216",
+        "ip -6 neigh add proxy 2002::10:50:20:1 dev ext0",
+    ] {
+        lab.text(GATEWAY, line)?;
+    }
     let before = host_state(&lab)?;
     let gateway = start(tree, &lab)?;
     let result = traffic(&lab).and_then(|()| strangers(&lab));
     let result = result.and_then(|()| asked(tree, &lab));
     let result = result.and_then(|()| killed(tree, &lab, gateway, &before));
+    let result = result.and_then(|()| a_route_of_the_operator_stays(tree, &lab));
     let result = result.and_then(|()| renew::check(tree, &lab));
     let result = result.and_then(|()| a_vlan_without_a_device_is_told(tree, &lab));
     let result = result.and_then(|()| tagged(tree, &lab));
@@ -282,6 +291,28 @@ fn killed(tree: &Tree, lab: &Lab, gateway: Running, before: &str) -> Result<(), 
     Ok(())
 }
 
+/// A route that leads elsewhere what the gateway needs is told, and stays.
+fn a_route_of_the_operator_stays(tree: &Tree, lab: &Lab) -> Result<(), String> {
+    lab.text(GATEWAY, "ip route add 10.46.0.0/28 via 10.20.2.216")?;
+    let before = host_state(lab)?;
+    let mut run = lab.command(GATEWAY, &program(tree).to_string_lossy());
+    run.args(["run", "--config", SET, "--state"])
+        .arg(lab.folder.join("state"));
+    let output = run.output().map_err(|error| error.to_string())?;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let wanted = "10.46.0.0/28 via 10.20.2.216 dev ext0";
+    if output.status.code() != Some(2) || !told.contains(wanted) {
+        return Err(format!("{}: {told}", output.status));
+    }
+    let after = host_state(lab)?;
+    if after != before {
+        return Err(format!("the host was\n{before}\nand is now\n{after}"));
+    }
+    lab.text(GATEWAY, "ip route del 10.46.0.0/28")?;
+    println!("a route of the operator: told, and kept");
+    Ok(())
+}
+
 /// What is missing is told, with what to do, and nothing is changed.
 fn a_vlan_without_a_device_is_told(tree: &Tree, lab: &Lab) -> Result<(), String> {
     let before = host_state(lab)?;
@@ -383,8 +414,9 @@ fn host_state(lab: &Lab) -> Result<String, String> {
         "ip -6 rule",
         "ip route show table all",
         "ip -6 neigh show proxy",
-        "sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.br-in.proxy_arp",
-        "sysctl net.ipv4.conf.ext0.proxy_arp net.ipv4.neigh.br-in.proxy_delay",
+        "sysctl net.ipv4.ip_forward net.ipv4.neigh.br-in.proxy_delay net.ipv6.neigh.br-in.proxy_delay",
+        r"sysctl -a -r ^net\.ipv4\.conf\..*\.(forwarding|accept_redirects|proxy_arp|rp_filter)$",
+        r"sysctl -a -r ^net\.ipv6\.conf\..*\.(forwarding|accept_redirects|proxy_ndp|accept_ra)$",
     ] {
         for line in lab.text(GATEWAY, line)?.lines() {
             // The kernel's own come when it has found its addresses to be free.

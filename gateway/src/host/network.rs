@@ -6,22 +6,22 @@
 //! down, or, after a life that ended without a chance to, taken down at the next start.
 
 mod devices;
+pub(super) mod made;
 
 use alloc::collections::BTreeMap;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 use std::io;
 
 use egress_config::{Plan, Snat, VlanPlan};
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
-use rtnetlink::packet_route::neighbour::{NeighbourFlags, NeighbourMessage};
-use rtnetlink::packet_route::route::{RouteMessage, RouteScope};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
-use rtnetlink::{Handle, IpVersion, LinkUnspec, LinkVlan, RouteMessageBuilder};
+use rtnetlink::{Handle, IpVersion, LinkUnspec, LinkVlan};
 use tokio::runtime::Runtime;
 
 use super::sysctl::{self, Settings};
 use devices::{Device, is_made, tagged};
+use made::{ALIAS, Made, Route};
 
 /// Number of the table of replica 0.
 const TABLE: u32 = 46_000;
@@ -42,6 +42,10 @@ pub(crate) enum NetworkError {
     },
     #[error("--interface {interface}={device}: there is no such device")]
     UnknownDevice { interface: String, device: String },
+    #[error(
+        "{what}: this host has a route of its own there, which is not replaced: {there}; delete it (ip route del …), or change what the resources say"
+    )]
+    Taken { what: String, there: String },
     #[error("{what}: {error}")]
     Netlink { what: String, error: String },
     #[error("{what}: {error}")]
@@ -54,12 +58,13 @@ pub(crate) struct Network {
     handle: Handle,
     table: u32,
     priority: u32,
-    routes: Vec<RouteMessage>,
-    proxies: Vec<NeighbourMessage>,
+    made: Made,
+    /// What was made for the plan before, while another's is.
+    former: Made,
+    /// Devices that vanish with the process.
+    own: [u32; 2],
     /// Devices whose packets are led to us.
     ruled: Vec<String>,
-    /// Devices of tagged VLANs that we made.
-    links: Vec<u32>,
     settings: Settings,
 }
 
@@ -81,12 +86,20 @@ impl Network {
     ) -> Result<Self, NetworkError> {
         let mut network = Self::open(plan, settings)?;
         let result = network
-            .remove_rules()
-            .and_then(|()| network.lead(plan, names, chosen));
+            .take_over()
+            .and_then(|()| network.renew(plan, names, chosen));
         if result.is_err() {
             network.take_down();
         }
         result.map(|()| network)
+    }
+
+    /// What a life before left: its rules lead to devices that are no more, and the rest may be needed.
+    fn take_over(&mut self) -> Result<(), NetworkError> {
+        self.remove_rules()?;
+        self.empty_table()?;
+        self.made = self.remains()?;
+        Ok(())
     }
 
     /// The device of each VLAN, without changing anything.
@@ -126,10 +139,10 @@ impl Network {
             handle,
             table: TABLE + plan.replica,
             priority: PRIORITY + plan.replica,
-            routes: Vec::new(),
-            proxies: Vec::new(),
+            made: Made::default(),
+            former: Made::default(),
+            own: [0; 2],
             ruled: Vec::new(),
-            links: Vec::new(),
             settings,
         })
     }
@@ -142,26 +155,17 @@ impl Network {
         names: &Names,
         chosen: &BTreeMap<String, String>,
     ) -> Result<(), NetworkError> {
-        let routes = core::mem::take(&mut self.routes);
-        let proxies = core::mem::take(&mut self.proxies);
+        self.former = core::mem::take(&mut self.made);
         let ruled = self.ruled.clone();
         let result = self.lead(plan, names, chosen);
+        let mut former = core::mem::take(&mut self.former);
         if result.is_err() {
-            self.routes.extend(routes);
-            self.proxies.extend(proxies);
+            self.made.join(former);
             return result;
         }
-        for route in routes {
-            if !self.routes.contains(&route) {
-                let request = self.handle.route().del(route).execute();
-                let _ = gone(self.runtime.block_on(request));
-            }
-        }
-        for proxy in proxies {
-            if !self.proxies.contains(&proxy) {
-                let request = self.handle.neighbours().del(proxy).execute();
-                let _ = gone(self.runtime.block_on(request));
-            }
+        former.leave(&self.made);
+        for error in self.remove(former) {
+            tracing::warn!("not removed: {error}");
         }
         let still = self.led(plan, chosen)?;
         for device in ruled {
@@ -202,6 +206,7 @@ impl Network {
         let inside = inside.ok_or_else(|| missing(&names.inside))?;
         let outside = find(&names.outside).cloned();
         let outside = outside.ok_or_else(|| missing(&names.outside))?;
+        self.own = [inside.index, outside.index];
         let mtu = |internal: bool| {
             let vlans = plan.vlans.iter().filter(|vlan| vlan.internal == internal);
             vlans.map(|vlan| vlan.mtu).min().unwrap_or(1500)
@@ -228,7 +233,7 @@ impl Network {
             self.lead_vlan(plan, vlan, &device, &inside)?;
         }
         for network in addressed(plan) {
-            self.route(network, outside.index, None)?;
+            self.route(network, &outside, None)?;
         }
         for next_hop in plan.dns.iter().flat_map(|dns| &dns.next_hops) {
             // The first router that is on a link of ours, in the order of the resource.
@@ -238,7 +243,7 @@ impl Network {
             });
             if let Some((gateway, vlan)) = link {
                 let device = self.device_of(vlan, &devices, chosen)?;
-                self.route_via(next_hop.server, gateway, device.index)?;
+                self.route_via(next_hop.server, gateway, &device)?;
             }
         }
         Ok(())
@@ -301,15 +306,13 @@ impl Network {
             Snat::Pool { addresses, .. } if !vlan.internal => addresses.as_slice(),
             _ => &[],
         };
-        for address in vlan.self_ips.iter().chain(snat) {
-            if address.is_ipv6() {
-                self.proxy(*address, device)?;
-            }
-        }
+        let proxied = vlan.self_ips.iter().chain(snat);
+        let proxied = proxied.filter(|address| address.is_ipv6()).copied();
+        self.add_proxies(proxied.collect(), device)?;
         for network in &vlan.networks {
             // A device without an address there, such as one that was just made, has no route either.
             if !device.addresses.iter().any(|own| network.contains(own)) {
-                self.route(network.trunc(), device.index, None)?;
+                self.route(network.trunc(), device, None)?;
             }
         }
         if !(vlan.internal && vlan.enabled) {
@@ -318,15 +321,15 @@ impl Network {
         let table = Some(self.table);
         for everything in ["0.0.0.0/0", "::/0"] {
             if let Ok(network) = everything.parse() {
-                self.route(network, inside.index, table)?;
+                self.route(network, inside, table)?;
             }
         }
         // Neighbours on the link reach each other without us.
         for network in &vlan.networks {
-            self.route(network.trunc(), device.index, table)?;
+            self.route(network.trunc(), device, table)?;
         }
         for own in &vlan.self_ips {
-            self.route((*own).into(), inside.index, table)?;
+            self.route((*own).into(), inside, table)?;
         }
         self.rule(name)
     }
@@ -339,27 +342,32 @@ impl Network {
         devices: &mut Vec<Device>,
         chosen: &BTreeMap<String, String>,
     ) -> Result<(), NetworkError> {
-        if !is_made(vlan, devices, chosen) {
-            return Ok(());
-        }
         let (Some(tag), Some(trunk)) = (vlan.tag, chosen.get(&vlan.interface)) else {
             return Ok(());
         };
+        let mut link = Made::default();
         let name = tagged(trunk, tag);
+        link.links.push(name.clone());
+        if let Some(there) = devices.iter().find(|device| device.name == name) {
+            if there.ours {
+                self.made.join(link);
+            }
+            return Ok(());
+        }
         let Some(below) = devices.iter().find(|device| device.name == *trunk) else {
             return Ok(());
         };
-        let link = LinkVlan::new(&name, below.index, tag)
+        let message = LinkVlan::new(&name, below.index, tag)
             .mtu(vlan.mtu.into())
             .up();
-        let request = self.handle.link().add(link.build()).execute();
+        self.remember(link.clone())?;
+        let request = self.handle.link().add(message.build()).execute();
+        self.runtime.block_on(request).map_err(netlink(&name))?;
+        self.made.join(link);
+        let ours = LinkUnspec::new_with_name(&name).alias(ALIAS).build();
+        let request = self.handle.link().set(ours).execute();
         self.runtime.block_on(request).map_err(netlink(&name))?;
         let now = self.devices()?;
-        self.links.extend(
-            now.iter()
-                .find(|device| device.name == name)
-                .map(|device| device.index),
-        );
         *devices = now;
         Ok(())
     }
@@ -375,54 +383,30 @@ impl Network {
             .map_err(netlink(&device.name))
     }
 
-    fn route(&mut self, to: IpNet, device: u32, table: Option<u32>) -> Result<(), NetworkError> {
-        let message = match to {
-            IpNet::V4(to) => {
-                let builder = RouteMessageBuilder::<Ipv4Addr>::new()
-                    .destination_prefix(to.addr(), to.prefix_len())
-                    .scope(RouteScope::Link)
-                    .output_interface(device);
-                table
-                    .into_iter()
-                    .fold(builder, RouteMessageBuilder::table_id)
-                    .build()
-            }
-            IpNet::V6(to) => {
-                let builder = RouteMessageBuilder::<Ipv6Addr>::new()
-                    .destination_prefix(to.addr(), to.prefix_len())
-                    .output_interface(device);
-                table
-                    .into_iter()
-                    .fold(builder, RouteMessageBuilder::table_id)
-                    .build()
-            }
+    fn route(&mut self, to: IpNet, on: &Device, table: Option<u32>) -> Result<(), NetworkError> {
+        let route = Route {
+            to: to.addr(),
+            length: to.prefix_len(),
+            router: None,
+            device: on.name.clone(),
+            table,
         };
-        self.add_route(message, &format!("route to {to}"))
+        self.add_route(route, on.index)
     }
 
     /// A route to one host by a router.
-    fn route_via(&mut self, to: IpAddr, router: IpAddr, device: u32) -> Result<(), NetworkError> {
-        let message = match (to, router) {
-            (IpAddr::V4(to), IpAddr::V4(router)) => RouteMessageBuilder::<Ipv4Addr>::new()
-                .destination_prefix(to, 32)
-                .gateway(router)
-                .output_interface(device)
-                .build(),
-            (IpAddr::V6(to), IpAddr::V6(router)) => RouteMessageBuilder::<Ipv6Addr>::new()
-                .destination_prefix(to, 128)
-                .gateway(router)
-                .output_interface(device)
-                .build(),
-            _ => return Ok(()),
+    fn route_via(&mut self, to: IpAddr, router: IpAddr, on: &Device) -> Result<(), NetworkError> {
+        if to.is_ipv6() != router.is_ipv6() {
+            return Ok(());
+        }
+        let route = Route {
+            to,
+            length: IpNet::from(to).prefix_len(),
+            router: Some(router),
+            device: on.name.clone(),
+            table: None,
         };
-        self.add_route(message, &format!("route to {to} by {router}"))
-    }
-
-    fn add_route(&mut self, message: RouteMessage, what: &str) -> Result<(), NetworkError> {
-        let request = self.handle.route().add(message.clone()).replace().execute();
-        self.runtime.block_on(request).map_err(netlink(what))?;
-        self.routes.push(message);
-        Ok(())
+        self.add_route(route, on.index)
     }
 
     fn rule(&mut self, device: &str) -> Result<(), NetworkError> {
@@ -479,22 +463,6 @@ impl Network {
         result.map_err(netlink("rules"))
     }
 
-    /// Answers neighbour solicitations for an address.
-    fn proxy(&mut self, address: IpAddr, device: &Device) -> Result<(), NetworkError> {
-        let mut request = self
-            .handle
-            .neighbours()
-            .add(device.index, address)
-            .flags(NeighbourFlags::Proxy)
-            .replace();
-        let message = request.message_mut().clone();
-        self.runtime
-            .block_on(request.execute())
-            .map_err(netlink(&format!("proxy of {address}")))?;
-        self.proxies.push(message);
-        Ok(())
-    }
-
     fn set(&mut self, setting: &str, value: &str) -> Result<(), NetworkError> {
         self.settings
             .set(setting, value)
@@ -508,18 +476,8 @@ impl Network {
     pub(crate) fn take_down(&mut self) -> Vec<String> {
         let mut failed = Vec::new();
         failed.extend(self.remove_rules().err().map(|error| error.to_string()));
-        for message in core::mem::take(&mut self.routes) {
-            let request = self.handle.route().del(message).execute();
-            failed.extend(gone(self.runtime.block_on(request)));
-        }
-        for message in core::mem::take(&mut self.proxies) {
-            let request = self.handle.neighbours().del(message).execute();
-            failed.extend(gone(self.runtime.block_on(request)));
-        }
-        for index in core::mem::take(&mut self.links) {
-            let request = self.handle.link().del(index).execute();
-            failed.extend(gone(self.runtime.block_on(request)));
-        }
+        let made = core::mem::take(&mut self.made);
+        failed.extend(self.remove(made));
         let settings = self.settings.restore().into_iter();
         failed.extend(settings.map(|(name, error)| format!("{name}: {error}")));
         failed

@@ -6,7 +6,10 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// What settings were before, by path below `/proc/sys`; kept in a file until they are put back.
+use super::network::made::Made;
+
+/// What settings were before, by path below `/proc/sys`, and what is to be removed; kept in a file until
+/// that is done.
 #[derive(Debug)]
 pub(crate) struct Settings {
     kept: Kept,
@@ -17,6 +20,8 @@ pub(crate) struct Settings {
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Kept {
     settings: BTreeMap<String, String>,
+    #[serde(default)]
+    made: Made,
 }
 
 impl Kept {
@@ -24,7 +29,8 @@ impl Kept {
         // Versions before wrote the settings alone.
         serde_json::from_slice(bytes).or_else(|error| {
             let settings = serde_json::from_slice(bytes).map_err(|_| error)?;
-            Ok(Self { settings })
+            let made = Made::default();
+            Ok(Self { settings, made })
         })
     }
 }
@@ -39,8 +45,7 @@ impl Settings {
                     let aside = beside(&file, "damaged");
                     fs::rename(&file, &aside)?;
                     tracing::warn!(
-                        "{}: {error}; what the settings of the host were before the life before is not \
-                         known, they stay; the file is kept as {}",
+                        "{}: {error}; what a life before left on the host stays there; the file is kept as {}",
                         file.display(),
                         aside.display()
                     );
@@ -83,6 +88,20 @@ impl Settings {
             }
         }
         if is_new { self.save() } else { Ok(()) }
+    }
+
+    /// What was made that is to be removed.
+    pub(crate) fn made(&self) -> Made {
+        self.kept.made.clone()
+    }
+
+    /// Keeps what is about to be made.
+    pub(crate) fn remember(&mut self, made: Made) -> io::Result<()> {
+        if self.kept.made.join(made) {
+            self.save()
+        } else {
+            Ok(())
+        }
     }
 
     /// Whole or not at all, wherever it is cut off.

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::packet_route::link::LinkAttribute;
 
+use super::made::ALIAS;
 use super::{Network, NetworkError, netlink};
 
 /// A device of the host.
@@ -17,6 +18,8 @@ pub(super) struct Device {
     pub(super) index: u32,
     pub(super) name: String,
     pub(super) addresses: Vec<IpAddr>,
+    /// Made by a gateway.
+    pub(super) ours: bool,
 }
 
 impl Network {
@@ -59,6 +62,8 @@ impl Network {
             let mut devices = Vec::new();
             let mut links = handle.link().get().execute();
             while let Some(link) = links.try_next().await? {
+                let alias = LinkAttribute::IfAlias(ALIAS.to_owned());
+                let ours = link.attributes.contains(&alias);
                 let name = link
                     .attributes
                     .into_iter()
@@ -70,6 +75,7 @@ impl Network {
                     index: link.header.index,
                     name: name.unwrap_or_default(),
                     addresses: Vec::new(),
+                    ours,
                 });
             }
             let mut addresses = handle.address().get().execute();
