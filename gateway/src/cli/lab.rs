@@ -2,9 +2,10 @@
 
 mod serve;
 
+use core::fmt;
 use core::time::Duration;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -151,7 +152,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Action::Up => up(),
         Action::Down => {
             down();
-            println!("the lab is gone");
+            say(format_args!("the lab is gone"));
             Ok(())
         }
         Action::Serve => serve::serve().map_err(named("servers outside")),
@@ -164,6 +165,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Whoever reads may have gone.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
 }
 
 fn up() -> Result<(), LabError> {
@@ -285,7 +291,7 @@ fn build(made: &mut Made) -> Result<(), LabError> {
         &["run", "--config", &config, "--state", &state],
     )?;
     await_gateway(made)?;
-    println!(
+    say(format_args!(
         "Two pods, a gateway, and an outside with a name server and web servers.\n\n  \
          egress-gateway lab shell pod4     # IPv4 alone; then, in it:\n    \
          curl http://six.example/        # NAT46: that host has IPv6 alone\n    \
@@ -295,7 +301,7 @@ fn build(made: &mut Made) -> Result<(), LabError> {
          egress-gateway show mappings --state {FOLDER}\n  \
          egress-gateway lab down\n\n\
          The gateway's log is {FOLDER}/gateway.log, its resources are in {FOLDER}/resources: change them, and see."
-    );
+    ));
     Ok(())
 }
 
