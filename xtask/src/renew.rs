@@ -314,7 +314,7 @@ fn page(tree: &Tree, lab: &Lab, token: &str) -> Result<(), String> {
     let seen = text(browser)?;
     for wanted in [
         "NAT46",
-        "2001:db8:46::80",
+        "2001:db8:46::1",
         "was added",
         "egress-ipv4-nat46",
         "class=\"live\"",
