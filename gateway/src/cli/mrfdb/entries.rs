@@ -170,7 +170,7 @@ impl Entries {
                     }
                     None => spelt = text,
                 },
-                Told::Fenced => break,
+                Told::Alone | Told::Fenced => break,
             }
         }
         if self.wait > 0 && reply == StoreReply::Done {

@@ -12,7 +12,7 @@ use std::time::Instant;
 use dns46::{StoreAction, StoreReply};
 use redis::{Cmd, Value, cmd};
 
-use super::exchange::{Asked, Flight};
+use super::exchange::{Asked, Flight, GROUP};
 use super::identity::{HEARTBEAT, Identity, ReplicaRow};
 use super::keeping::{Scan, Sweep};
 use super::location::Location;
@@ -162,10 +162,13 @@ impl Client {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            while asked.len() < BATCH
-                && let Ok(work) = self.work.try_recv()
-            {
-                self.take(work, &mut asked);
+            self.gather(&mut asked);
+            if self.flight.is_some() && asked.len() < GROUP {
+                // Few: more will have come once the replies are in.
+                if let Err(error) = self.land() {
+                    self.lose(&error);
+                }
+                self.gather(&mut asked);
             }
             let turned = self.operate(asked).and_then(|()| self.keep());
             if let Err(error) = turned {
@@ -175,6 +178,15 @@ impl Client {
                 self.find();
             }
             self.ring();
+        }
+    }
+
+    /// What has come meanwhile.
+    fn gather(&mut self, asked: &mut Vec<Asked>) {
+        while asked.len() < BATCH
+            && let Ok(work) = self.work.try_recv()
+        {
+            self.take(work, asked);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Operations on their way: sent while the replies to those before them are still awaited.
 
+use alloc::collections::BTreeSet;
 use core::net::Ipv4Addr;
 
 use dns46::{StoreAction, StoreReply};
@@ -9,7 +10,7 @@ use super::Owner;
 use super::client::{Client, Told, now};
 use super::location::Location;
 use super::script::{self, Told as Read};
-use super::wire::{Connection, StoreError};
+use super::wire::{Connection, StoreError, bytes};
 
 /// An operation, and how its entry may be spelt beside the way that we write it.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Asked {
     tag: u64,
     action: StoreAction,
     spelt: Vec<u8>,
+    /// Not with others in one script.
+    alone: bool,
 }
 
 impl Asked {
@@ -25,6 +28,7 @@ impl Asked {
             tag,
             action,
             spelt: Vec::new(),
+            alone: false,
         }
     }
 
@@ -42,8 +46,13 @@ pub(crate) struct Flight {
     asked: Vec<Asked>,
     /// Which of them were sent: the others cannot be done now.
     sent: Vec<bool>,
+    /// Which were sent together, in front of the others.
+    groups: Vec<Vec<usize>>,
     waits: bool,
 }
+
+/// New pairs that one script writes.
+pub(super) const GROUP: usize = 64;
 
 impl Flight {
     pub(super) fn into_asked(self) -> Vec<Asked> {
@@ -91,6 +100,11 @@ impl Client {
         match read {
             Ok(read) => {
                 for (mut asked, mut read) in flight.asked.into_iter().zip(read) {
+                    if read == Read::Alone {
+                        asked.alone = true;
+                        self.again.push(asked);
+                        continue;
+                    }
                     if let Read::Spelt(text) = read {
                         match script::other(&asked.action, &text) {
                             Some(reply) => read = Read::Reply(reply),
@@ -126,7 +140,14 @@ impl Client {
     fn prepare(&self, asked: Vec<Asked>) -> (Flight, Vec<Cmd>) {
         let mut commands = vec![cmd("ROLE")];
         let mut sent = Vec::with_capacity(asked.len());
-        for one in &asked {
+        let (groups, together) = self.groups(&asked);
+        commands.extend(together);
+        let grouped: BTreeSet<usize> = groups.iter().flatten().copied().collect();
+        for (index, one) in asked.iter().enumerate() {
+            if grouped.contains(&index) {
+                sent.push(true);
+                continue;
+            }
             let command = self.command(&one.action, &one.spelt);
             sent.push(command.is_some());
             commands.extend(command);
@@ -135,8 +156,37 @@ impl Client {
         if waits {
             commands.push(self.wait());
         }
-        let flight = Flight { asked, sent, waits };
+        let flight = Flight {
+            asked,
+            sent,
+            groups,
+            waits,
+        };
         (flight, commands)
+    }
+
+    /// New pairs of our own slice go together, where there are several.
+    fn groups(&self, asked: &[Asked]) -> (Vec<Vec<usize>>, Vec<Cmd>) {
+        let mut pairs = Vec::new();
+        for (index, one) in asked.iter().enumerate() {
+            if let StoreAction::Put { address, host } = one.action
+                && !one.alone
+                && one.spelt.is_empty()
+                && self.scope.owner(address) == Owner::Us
+            {
+                pairs.push((index, (address, host)));
+            }
+        }
+        let writer = self.writer(Owner::Us);
+        let expiry = self.expiry(Owner::Us);
+        let (mut groups, mut commands) = (Vec::new(), Vec::new());
+        for group in pairs.chunks(GROUP).filter(|group| group.len() > 1) {
+            let (indexes, pairs): (Vec<_>, Vec<_>) = group.iter().copied().unzip();
+            let keys = &self.location.keys;
+            commands.push(self.scripts.many(keys, &pairs, expiry, writer));
+            groups.push(indexes);
+        }
+        (groups, commands)
     }
 
     fn receive(
@@ -149,18 +199,40 @@ impl Client {
             connection.receive()?.ok_or_else(late)
         };
         let role = next()?;
-        let mut read = Vec::with_capacity(flight.asked.len());
-        for (asked, sent) in flight.asked.iter().zip(&flight.sent) {
+        let mut read = vec![None; flight.asked.len()];
+        for group in &flight.groups {
+            let reply = next()?;
+            let letters = bytes(&reply).unwrap_or_default();
+            let is_fenced = letters == b"fenced";
+            for (number, index) in group.iter().enumerate() {
+                if let Some(place) = read.get_mut(*index) {
+                    *place = Some(match letters.get(number) {
+                        _ if is_fenced => Read::Fenced,
+                        Some(b'1') => Read::Reply(StoreReply::Done),
+                        Some(_) => Read::Alone,
+                        None => Read::Reply(StoreReply::Failed),
+                    });
+                }
+            }
+        }
+        for ((asked, sent), read) in flight.asked.iter().zip(&flight.sent).zip(&mut read) {
+            if read.is_some() {
+                continue;
+            }
             if !sent {
-                read.push(Read::Reply(StoreReply::Failed));
+                *read = Some(Read::Reply(StoreReply::Failed));
                 continue;
             }
             let reply = next()?;
             if let Value::ServerError(error) = &reply {
                 tracing::warn!("store: {} {}", error.code(), error.details().unwrap_or(""));
             }
-            read.push(script::read(&asked.action, &reply));
+            *read = Some(script::read(&asked.action, &reply));
         }
+        let mut read: Vec<Read> = read
+            .into_iter()
+            .map(|read| read.unwrap_or(Read::Reply(StoreReply::Failed)))
+            .collect();
         let copied = !flight.waits || self.is_copied(Some(next()?));
         connection.check_role(&role)?;
         if !copied {
@@ -177,7 +249,7 @@ impl Client {
     fn settle(&mut self, action: &StoreAction, read: Read) -> StoreReply {
         let reply = match read {
             Read::Reply(reply) => reply,
-            Read::Spelt(_) => StoreReply::Failed,
+            Read::Spelt(_) | Read::Alone => StoreReply::Failed,
             Read::Fenced => {
                 self.tell(Told::Fenced {
                     by: "another process".to_owned(),

@@ -54,6 +54,20 @@ write(KEYS[2], ARGV[3])
 return 1
 ";
 
+/// Several new pairs of our own slice. KEYS: replica, then host and address of each. ARGV: who we are, the expiry,
+/// then host and address of each. Replies with a letter for each: 1 if it is done, 0 if something stands there, and
+/// the script for one is to be asked.
+const MANY: &str = r"
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
+local call, expiry, done = redis.call, ARGV[2], {}
+for i = 2, #KEYS, 2 do
+  local is_new = call('SET', KEYS[i], ARGV[i + 1], 'PX', expiry, 'NX')
+  is_new = is_new and call('SET', KEYS[i + 1], ARGV[i + 2], 'PX', expiry, 'NX')
+  done[i / 2] = is_new and '1' or '0'
+end
+return table.concat(done)
+";
+
 /// KEYS: host, lease, address. ARGV: who, for how long, the expiry, what is expected and what else is as good
 /// (empty: anything is).
 const USE: &str = r"
@@ -104,6 +118,7 @@ return holder or ''
 
 pub(crate) struct Scripts {
     put: Script,
+    many: Script,
     lease: Script,
     delete: Script,
     claim: Script,
@@ -131,6 +146,8 @@ pub(crate) enum Told {
     Reply(StoreReply),
     /// The entry is spelt so; it may be what was expected.
     Spelt(Vec<u8>),
+    /// It is to be asked again, by the script for one.
+    Alone,
     /// Somebody else holds the replica's number.
     Fenced,
 }
@@ -139,6 +156,7 @@ impl Scripts {
     pub(crate) fn new() -> Self {
         Self {
             put: Script::new(PUT),
+            many: Script::new(MANY),
             lease: Script::new(USE),
             delete: Script::new(DELETE),
             claim: Script::new(CLAIM),
@@ -147,7 +165,7 @@ impl Scripts {
 
     /// To be sent to each server before the scripts are used.
     pub(crate) fn load(&self) -> Vec<Cmd> {
-        [PUT, USE, DELETE, CLAIM]
+        [PUT, MANY, USE, DELETE, CLAIM]
             .into_iter()
             .map(|text| {
                 let mut load = cmd("SCRIPT");
@@ -187,6 +205,27 @@ impl Scripts {
             .arg(&keys.hosts)
             .arg(&keys.addresses);
         put
+    }
+
+    /// Writes new pairs of our slice.
+    pub(crate) fn many(
+        &self,
+        keys: &Keys,
+        pairs: &[(Ipv4Addr, Ipv6Addr)],
+        expiry: Duration,
+        writer: Writer<'_>,
+    ) -> Cmd {
+        let mut names = vec![keys.replica(writer.replica)];
+        for (address, host) in pairs {
+            names.push(keys.host(*address));
+            names.push(keys.address(*host));
+        }
+        let mut many = call(&self.many, &names);
+        many.arg(writer.instance).arg(millis(expiry));
+        for (address, host) in pairs {
+            many.arg(host.to_string()).arg(address.to_string());
+        }
+        many
     }
 
     /// Reads an entry and notes that it is used.
