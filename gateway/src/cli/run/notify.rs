@@ -9,8 +9,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::OnceLock;
 
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+
 /// Open from the start: later there may be no descriptor left.
 static MANAGER: OnceLock<Option<(UnixDatagram, SocketAddr)>> = OnceLock::new();
+
+/// What tells that we are alive.
+const SIGN: &str = "WATCHDOG=1";
 
 /// A service manager that takes nothing in keeps nobody waiting for longer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -42,11 +48,23 @@ pub(super) fn tell(line: &str) {
     let Some(Some((socket, address))) = MANAGER.get() else {
         return;
     };
+    // A sign of life that finds the manager's queue full can be left out: others wait there.
+    let is_sign = line == SIGN;
+    let flags = if is_sign {
+        SendFlags::DONTWAIT
+    } else {
+        SendFlags::empty()
+    };
+    let send = || rustix::net::send(socket, line.as_bytes(), flags);
+    match send() {
+        Ok(_) => return,
+        Err(Errno::AGAIN) if is_sign => return,
+        Err(_) => {}
+    }
     // A manager that has started anew listens anew, at the same place.
-    let sent = socket.send(line.as_bytes()).or_else(|_| {
-        socket.connect_addr(address)?;
-        socket.send(line.as_bytes())
-    });
+    let sent = socket
+        .connect_addr(address)
+        .and_then(|()| send().map_err(io::Error::from));
     if let Err(error) = sent {
         tracing::warn!("NOTIFY_SOCKET: {error}");
     }
