@@ -23,6 +23,10 @@ use super::sysctl::{self, Settings};
 use devices::{Device, is_made, tagged};
 use made::{ALIAS, Made, Route};
 
+/// Packets that wait in a device for the gateway: a few milliseconds of the smallest, so that a burst, or
+/// a moment without a processor, loses none.
+const QUEUE: u32 = 4096;
+
 /// Number of the table of replica 0.
 const TABLE: u32 = 46_000;
 
@@ -375,6 +379,9 @@ impl Network {
     fn up(&self, device: &Device, mtu: u16) -> Result<(), NetworkError> {
         let link = LinkUnspec::new_with_index(device.index)
             .mtu(mtu.into())
+            .append_extra_attribute(rtnetlink::packet_route::link::LinkAttribute::TxQueueLen(
+                QUEUE,
+            ))
             .up()
             .build();
         let request = self.handle.link().set(link).execute();
