@@ -528,7 +528,8 @@ impl AsFd for Stores {
     }
 }
 
-fn address(action: &StoreAction) -> Ipv4Addr {
+/// The address that an operation is about.
+pub(super) fn address(action: &StoreAction) -> Ipv4Addr {
     match action {
         StoreAction::Put { address, .. }
         | StoreAction::Get { address, .. }

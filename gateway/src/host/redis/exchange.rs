@@ -1,7 +1,6 @@
 //! Operations on their way: sent while the replies to those before them are still awaited.
 
 use alloc::collections::BTreeSet;
-use core::net::Ipv4Addr;
 
 use dns46::{StoreAction, StoreReply};
 use redis::{Cmd, Value, cmd};
@@ -11,6 +10,7 @@ use super::client::{Client, Told, now};
 use super::location::Location;
 use super::script::{self, Told as Read};
 use super::wire::{Connection, StoreError, bytes};
+use crate::host::stores::address;
 
 /// An operation, and how its entry may be spelt beside the way that we write it.
 #[derive(Debug)]
@@ -335,15 +335,5 @@ impl Client {
             }
             _ => return None,
         })
-    }
-}
-
-fn address(action: &StoreAction) -> Ipv4Addr {
-    match action {
-        StoreAction::Put { address, .. }
-        | StoreAction::Get { address, .. }
-        | StoreAction::Renew { address, .. }
-        | StoreAction::Delete { address, .. } => *address,
-        _ => Ipv4Addr::UNSPECIFIED,
     }
 }
