@@ -23,6 +23,7 @@ mod lab;
 mod lengths;
 mod load;
 mod marks;
+mod neighbours;
 mod process;
 mod redis;
 mod references;

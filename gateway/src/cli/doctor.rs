@@ -1,5 +1,7 @@
 //! `doctor`: whether this host, the resources, the store and the way of a query are in order.
 
+mod neighbours;
+
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 use std::fs;
@@ -85,6 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let running = arguments.socket.value("/stats");
     if let Some(plan) = &plan {
         devices(&mut report, plan, &arguments.interface);
+        report.tell("neighbours", neighbours::check(plan));
         servers(&mut report, plan);
     }
     report.tell("forwarding", forwarding(running.is_ok()));
