@@ -1,6 +1,6 @@
 //! A keyed hash: clients choose which hosts are mapped.
 
-use core::hash::{BuildHasher, Hasher};
+use core::hash::BuildHasher;
 use core::net::Ipv6Addr;
 
 use siphasher::sip::SipHasher13;
@@ -19,9 +19,7 @@ impl KeyedHash {
 
     /// Where the search for an address of this host begins.
     pub(crate) fn of(&self, host: Ipv6Addr) -> u64 {
-        let mut hasher = self.build_hasher();
-        hasher.write(&host.octets());
-        hasher.finish()
+        self.build_hasher().hash(&host.octets())
     }
 }
 

@@ -27,6 +27,7 @@ mod table;
 
 mod free;
 mod hash;
+mod hosts;
 mod page;
 mod time;
 

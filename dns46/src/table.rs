@@ -4,13 +4,12 @@ use alloc::collections::{BTreeSet, VecDeque};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
-use hashbrown::HashMap;
-
 use ipnet::Ipv4Net;
 
 use crate::free::FreeSet;
 use crate::hash::KeyedHash;
-use crate::page::{Entry, Kind, Pages};
+use crate::hosts::Hosts;
+use crate::page::{Entry, Kind, Life, Pages};
 use crate::time::Seconds;
 use crate::{Config, Event};
 
@@ -30,7 +29,7 @@ pub struct Table {
     config: Config,
     network: u32,
     pages: Pages,
-    by_host: HashMap<Ipv6Addr, u32, KeyedHash>,
+    by_host: Hosts,
     hash: KeyedHash,
     /// Offsets from the start of the slice, of addresses that were never handed out.
     free: FreeSet,
@@ -136,7 +135,7 @@ impl Table {
         Self {
             network,
             pages: Pages::new(last.saturating_add(1)),
-            by_host: HashMap::with_hasher(hash.clone()),
+            by_host: Hosts::new(hash.clone()),
             hash,
             free,
             freed: VecDeque::new(),
@@ -162,7 +161,7 @@ impl Table {
     ) -> Result<Assigned, Exhausted> {
         self.handle_timeout(now);
         let ttl = Duration::from_secs(ttl.min(self.config.hold).as_secs());
-        if let Some(offset) = self.by_host.get(&host).copied() {
+        if let Some(offset) = self.by_host.get(&self.pages, host) {
             self.promise(now, offset, ttl);
             return Ok(Assigned {
                 address: self.address(offset),
@@ -176,17 +175,13 @@ impl Table {
         let wish = (self.hash.of(host) % size) as u32;
         let fresh = self.free.take_from(wish);
         let offset = start + fresh.or_else(|| self.take_freed()).ok_or(Exhausted)?;
-        self.by_host.insert(host, offset);
-        let entry = Entry {
-            host,
-            kind: Kind::Tentative,
-            sessions: 0,
-            promised_until: Seconds::at_least(now + ttl),
-            idle_since: Seconds::at_least(now),
-            stored: false,
+        let life = Life {
+            until: Seconds::at_least(now + ttl),
+            ..Life::new(Kind::Tentative, Seconds::at_least(now))
         };
-        self.pages.set(offset, Some(entry));
-        self.begin_idle(entry.idle_since, offset);
+        self.pages.set(offset, host, life);
+        self.by_host.insert(&self.pages, host, offset);
+        self.begin_idle(life.idle_since, offset);
         self.events.push_back(Event::Mapped {
             address: self.address(offset),
             host,
@@ -206,7 +201,7 @@ impl Table {
     pub fn lookup(&self, address: Ipv4Addr) -> Option<Ipv6Addr> {
         // Below the network the offset wraps, to far beyond the last page.
         self.pages
-            .host(u32::from(address).wrapping_sub(self.network))
+            .shown(u32::from(address).wrapping_sub(self.network))
     }
 
     pub(crate) const fn lease(&self) -> Duration {
@@ -222,7 +217,8 @@ impl Table {
     /// The address that stands for a host.
     #[must_use]
     pub fn address_of(&self, host: Ipv6Addr) -> Option<Ipv4Addr> {
-        self.by_host.get(&host).map(|offset| self.address(*offset))
+        let offset = self.by_host.get(&self.pages, host)?;
+        Some(self.address(offset))
     }
 
     /// A session to the address was opened: the mapping lives as long as it does. `false`: the
@@ -231,19 +227,20 @@ impl Table {
         let Some(offset) = self.offset(address) else {
             return false;
         };
-        let Some(entry) = self.pages.get_mut(offset) else {
+        let Some(life) = self.pages.life_mut(offset) else {
             return false;
         };
-        let before = *entry;
+        let before = *life;
         match before.kind {
-            Kind::Quarantine { .. } => return false,
+            Kind::Quarantine => return false,
             Kind::Static => {}
-            Kind::Tentative | Kind::Live => entry.kind = Kind::Live,
+            Kind::Tentative | Kind::Live => life.kind = Kind::Live,
         }
-        entry.sessions = entry.sessions.saturating_add(1);
+        life.sessions = life.sessions.saturating_add(1);
         self.end_idle(before.idle_since, offset);
-        if before.kind == Kind::Tentative {
-            let host = before.host;
+        if before.kind == Kind::Tentative
+            && let Some(host) = self.pages.host(offset)
+        {
             self.events.push_back(Event::Promoted {
                 address,
                 host,
@@ -258,16 +255,16 @@ impl Table {
         let Some(offset) = self.offset(address) else {
             return;
         };
-        let Some(entry) = self.pages.get_mut(offset) else {
+        let Some(life) = self.pages.life_mut(offset) else {
             return;
         };
-        if entry.sessions == 0 {
+        if life.sessions == 0 {
             return;
         }
-        entry.sessions -= 1;
-        if entry.sessions == 0 && entry.kind == Kind::Live {
-            entry.idle_since = entry.idle_since.max(Seconds::at_least(now));
-            let since = entry.idle_since;
+        life.sessions -= 1;
+        if life.sessions == 0 && life.kind == Kind::Live {
+            life.idle_since = life.idle_since.max(Seconds::at_least(now));
+            let since = life.idle_since;
             self.begin_idle(since, offset);
         }
     }
@@ -291,22 +288,15 @@ impl Table {
                 host: entry.host,
             });
         }
-        if let Some(other) = self.by_host.get(&host) {
+        if let Some(other) = self.by_host.get(&self.pages, host) {
             return Err(StaticError::Mapped {
                 host,
-                address: self.address(*other),
+                address: self.address(other),
             });
         }
-        let entry = Entry {
-            host,
-            kind: Kind::Static,
-            sessions: 0,
-            promised_until: Seconds::ZERO,
-            idle_since: Seconds::ZERO,
-            stored: false,
-        };
-        self.pages.set(offset, Some(entry));
-        self.by_host.insert(host, offset);
+        let life = Life::new(Kind::Static, Seconds::ZERO);
+        self.pages.set(offset, host, life);
+        self.by_host.insert(&self.pages, host, offset);
         self.events.push_back(Event::Mapped {
             address,
             host,
@@ -320,11 +310,10 @@ impl Table {
         let Some(offset) = self.reserved(address) else {
             return false;
         };
-        let Some(host) = self.pages.get(offset).map(|entry| entry.host) else {
+        let Some(Entry { host, .. }) = self.pages.clear(offset) else {
             return false;
         };
-        self.pages.set(offset, None);
-        self.by_host.remove(&host);
+        self.by_host.remove(host, offset);
         self.events.push_back(Event::Removed {
             address,
             host,
@@ -337,11 +326,11 @@ impl Table {
     /// rests, and for as long as a session to the former host goes on.
     pub fn remove(&mut self, now: Duration, address: Ipv4Addr) -> Option<Ipv6Addr> {
         let offset = self.offset(address)?;
-        let entry = self.pages.get(offset)?;
-        if matches!(entry.kind, Kind::Quarantine { .. }) {
+        let life = self.pages.life(offset)?;
+        if life.rests() {
             return None;
         }
-        let since = entry.idle_since;
+        let since = life.idle_since;
         self.end_idle(since, offset);
         let host = self.rest(now, offset)?;
         self.events.push_back(Event::Removed {
@@ -384,8 +373,7 @@ impl Table {
     /// The host that an address has an entry for, withheld or not, unless it rests.
     pub(crate) fn standing(&self, address: Ipv4Addr) -> Option<Ipv6Addr> {
         let entry = self.pages.get(self.offset(address)?)?;
-        let rests = matches!(entry.kind, Kind::Quarantine { .. });
-        (!rests).then_some(entry.host)
+        (!entry.life.rests()).then_some(entry.host)
     }
 
     pub(crate) fn stands_for(&self, address: Ipv4Addr, host: Ipv6Addr) -> bool {
@@ -400,8 +388,8 @@ impl Table {
         };
         let is_open = self
             .pages
-            .get(offset)
-            .is_none_or(|entry| !entry.stored && !matches!(entry.kind, Kind::Quarantine { .. }));
+            .life(offset)
+            .is_none_or(|life| !life.stored && !life.rests());
         is_host(offset, last) && is_open
     }
 
@@ -409,31 +397,31 @@ impl Table {
     pub(crate) fn withhold(&mut self, address: Ipv4Addr) {
         if let Some(offset) = self.offset(address) {
             self.pages.withdraw(offset);
-            if let Some(entry) = self.pages.get_mut(offset) {
-                entry.stored = false;
+            if let Some(life) = self.pages.life_mut(offset) {
+                life.stored = false;
             }
         }
     }
 
     pub(crate) fn is_stored(&self, address: Ipv4Addr) -> bool {
         self.offset(address)
-            .and_then(|offset| self.pages.get(offset))
-            .is_some_and(|entry| entry.stored)
+            .and_then(|offset| self.pages.life(offset))
+            .is_some_and(|life| life.stored)
     }
 
     pub(crate) fn set_stored(&mut self, address: Ipv4Addr, host: Ipv6Addr) {
         if let Some(offset) = self.offset(address)
-            && let Some(entry) = self.pages.get_mut(offset)
-            && entry.host == host
+            && self.pages.host(offset) == Some(host)
+            && let Some(life) = self.pages.life_mut(offset)
         {
-            entry.stored = true;
-            let entry = *entry;
-            if !matches!(entry.kind, Kind::Quarantine { .. }) {
+            life.stored = true;
+            let life = *life;
+            if !life.rests() {
                 self.pages.publish(offset);
             }
             // One that was only known of is used from now on, and ends like any other.
-            if entry.kind == Kind::Tentative && entry.sessions == 0 {
-                self.begin_idle(entry.idle_since, offset);
+            if life.kind == Kind::Tentative && life.sessions == 0 {
+                self.begin_idle(life.idle_since, offset);
             }
         }
     }
@@ -448,14 +436,14 @@ impl Table {
         self.pages.iter().map(|(offset, entry)| Mapping {
             address: self.address(offset),
             host: entry.host,
-            state: match entry.kind {
+            state: match entry.life.kind {
                 Kind::Tentative => State::Tentative,
                 Kind::Live => State::Live,
                 Kind::Static => State::Static,
-                Kind::Quarantine { .. } => State::Quarantine,
+                Kind::Quarantine => State::Quarantine,
             },
-            sessions: entry.sessions,
-            stored: entry.stored,
+            sessions: entry.life.sessions,
+            stored: entry.life.stored,
         })
     }
 

@@ -16,6 +16,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step::new("host", host),
     Step::new("kills", kills),
     Step::new("storm", storm),
+    Step::new("load", load),
 ];
 
 /// Each target for ten minutes, or `SOAK_FUZZ_SECONDS`, from its kept corpus.
@@ -93,6 +94,16 @@ fn kills(tree: &Tree) -> Outcome {
 /// A minute of spoiled packets on both sides; root.
 fn storm(tree: &Tree) -> Outcome {
     crate::storm::seconds(tree, number("SOAK_STORM_SECONDS", 60)?)
+}
+
+/// A million mappings of a journal, against what redb needs to iterate over them.
+fn load(tree: &Tree) -> Outcome {
+    let line = "test --locked --release --package egress-gateway --bin egress-gateway a_million -- --nocapture";
+    let mut command = cargo(tree, line);
+    command.env("JOURNAL_MAPPINGS", "1000000");
+    let told = crate::process::text(command)?;
+    let ratio = told.lines().find(|line| line.contains(" of redb's "));
+    Ok(ratio.ok_or_else(|| told.clone())?.to_owned())
 }
 
 /// The packet crates' unit tests under Miri, which knows undefined behaviour when it runs.

@@ -21,21 +21,15 @@ impl Dns46 {
         let Some(table) = &mut self.table else {
             return 0;
         };
-        let mappings = mappings.into_iter();
-        table.reserve(mappings.size_hint().0);
-        mappings
-            .filter(|(address, host)| {
-                let taken = table.recall(now, *address, *host);
-                if taken && !table.is_own(*address) && !table.is_reserved(*address) {
-                    // Its owner may be about to free it: not used before the store has noted a lease.
-                    table.withhold(*address);
-                    // One after another, so that the store is not asked about all of them at once.
-                    let spread = Duration::from_millis(10) * self.renewals.len() as u32;
-                    self.renewals.insert(*address, now.saturating_add(spread));
-                }
-                taken
-            })
-            .count()
+        table.recall(now, mappings.into_iter(), |table, address| {
+            if table.is_foreign(address) {
+                // Its owner may be about to free it: not used before the store has noted a lease.
+                table.withhold(address);
+                // One after another, so that the store is not asked about all of them at once.
+                let spread = Duration::from_millis(10) * self.renewals.len() as u32;
+                self.renewals.insert(address, now.saturating_add(spread));
+            }
+        })
     }
 
     /// Mends what a crash between two writes left in the store, or an older version that kept one entry

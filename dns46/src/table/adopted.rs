@@ -1,17 +1,20 @@
 //! Mappings that others made: another replica, or a life before.
 
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
 use super::{Table, is_host};
 use crate::Event;
-use crate::page::{Entry, Kind};
+use crate::page::{Entry, Kind, Life};
 use crate::time::Seconds;
 
 /// What became of a mapping that somebody else made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TakenIn {
-    New,
+    /// Idle since then, which is to be noted; `None` if it does not end by itself.
+    New(Option<Seconds>),
     Known,
     No,
 }
@@ -24,7 +27,10 @@ impl Table {
     /// Where the host has another address already, both stand for it; that one is answered.
     pub fn adopt(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr) -> bool {
         let taken = self.take_in(now, address, host);
-        if taken == TakenIn::New {
+        if let TakenIn::New(since) = taken {
+            if let Some((since, offset)) = since.zip(self.offset(address)) {
+                self.begin_idle(since, offset);
+            }
             self.events.push_back(Event::Mapped {
                 address,
                 host,
@@ -34,68 +40,81 @@ impl Table {
         taken != TakenIn::No
     }
 
-    /// The same of what was there before this life: nothing is told of it.
-    pub(crate) fn recall(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr) -> bool {
-        self.take_in(now, address, host) != TakenIn::No
-    }
-
-    /// Makes room for so many mappings at once.
-    pub(crate) fn reserve(&mut self, mappings: usize) {
+    /// The same of many that were there before this life: nothing is told of them. `taken` is called with the
+    /// address of each that is taken; gives how many are.
+    pub(crate) fn recall(
+        &mut self,
+        now: Duration,
+        mappings: impl Iterator<Item = (Ipv4Addr, Ipv6Addr)>,
+        mut taken: impl FnMut(&mut Self, Ipv4Addr),
+    ) -> usize {
         let pool = 1_usize << (32 - self.config.subnet.prefix_len()).min(31);
-        self.by_host.reserve(mappings.min(pool));
+        let least = mappings.size_hint().0.min(pool);
+        self.by_host.reserve(least);
+        let (mut own, mut borrowed) = (Vec::with_capacity(least), Vec::new());
+        let mut count = 0;
+        for (address, host) in mappings {
+            match self.take_in(now, address, host) {
+                TakenIn::New(since) => {
+                    let is_own = self.is_own(address);
+                    let idle = if is_own { &mut own } else { &mut borrowed };
+                    idle.extend(since.zip(self.offset(address)));
+                }
+                TakenIn::Known => {}
+                TakenIn::No => continue,
+            }
+            taken(self, address);
+            count += 1;
+        }
+        // In order most often, which makes a tree at once.
+        self.idle.append(&mut BTreeSet::from_iter(own));
+        self.borrowed.append(&mut BTreeSet::from_iter(borrowed));
+        count
     }
 
+    #[inline]
     fn take_in(&mut self, now: Duration, address: Ipv4Addr, host: Ipv6Addr) -> TakenIn {
         let Some(offset) = self.offset(address) else {
             return TakenIn::No;
         };
-        if let Some(entry) = self.pages.get(offset).copied() {
-            let rests = matches!(entry.kind, Kind::Quarantine { .. });
-            if entry.host == host || entry.stored || rests {
-                if entry.host == host && !entry.stored && !rests {
+        if let Some(Entry { host: before, life }) = self.pages.get(offset) {
+            let rests = life.rests();
+            if before == host || life.stored || rests {
+                if before == host && !life.stored && !rests {
                     self.touch(now, offset);
                 }
                 self.set_stored(address, host);
-                return if entry.host == host && !rests {
+                return if before == host && !rests {
                     TakenIn::Known
                 } else {
                     TakenIn::No
                 };
             }
             // Nobody has heard of what stood here: it was never stored.
-            self.end_idle(entry.idle_since, offset);
-            if self.by_host.get(&entry.host) == Some(&offset) {
-                self.by_host.remove(&entry.host);
-            }
-            self.pages.set(offset, None);
+            self.clear(offset);
         }
         let last = u32::from(self.config.subnet.broadcast()) - self.network;
         if !is_host(offset, last) {
             return TakenIn::No;
         }
         let is_static = self.reserved(address).is_some();
-        let entry = Entry {
-            host,
-            kind: if is_static {
-                Kind::Static
-            } else {
-                Kind::Tentative
-            },
-            sessions: 0,
-            promised_until: Seconds::at_least(now),
-            idle_since: Seconds::at_least(now),
-            stored: true,
+        let kind = if is_static {
+            Kind::Static
+        } else {
+            Kind::Tentative
         };
-        self.pages.set(offset, Some(entry));
-        self.by_host.entry(host).or_insert(offset);
-        if !is_static {
-            self.begin_idle(entry.idle_since, offset);
-        }
+        let since = Seconds::at_least(now);
+        let life = Life {
+            stored: true,
+            ..Life::new(kind, since)
+        };
+        self.pages.set(offset, host, life);
+        self.by_host.insert_if_none(&self.pages, host, offset);
         if self.config.slice.contains(&offset) {
             let number = offset - self.config.slice.start();
             self.free.remove(number);
             self.freed.retain(|freed| *freed != number);
         }
-        TakenIn::New
+        TakenIn::New((!is_static).then_some(since))
     }
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{Table, is_host};
 use crate::Event;
-use crate::page::{Entry, Kind};
+use crate::page::{Kind, Life};
 use crate::time::Seconds;
 
 impl Table {
@@ -21,20 +21,13 @@ impl Table {
             return false;
         };
         let last = u32::from(self.config.subnet.broadcast()) - self.network;
-        if !is_host(offset, last) || self.pages.get(offset).is_some() {
+        if !is_host(offset, last) || self.pages.life(offset).is_some() {
             return false;
         }
-        let entry = Entry {
-            host,
-            kind: Kind::Tentative,
-            sessions: 0,
-            promised_until: Seconds::at_least(now),
-            idle_since: Seconds::at_least(now),
-            stored: false,
-        };
-        self.pages.set(offset, Some(entry));
+        let life = Life::new(Kind::Tentative, Seconds::at_least(now));
+        self.pages.set(offset, host, life);
         self.pages.withdraw(offset);
-        self.by_host.entry(host).or_insert(offset);
+        self.by_host.insert_if_none(&self.pages, host, offset);
         true
     }
 
@@ -43,9 +36,10 @@ impl Table {
         let Some(offset) = self.offset(address) else {
             return false;
         };
-        let is_only_known = self.pages.get(offset).is_some_and(|entry| {
-            !entry.stored && entry.sessions == 0 && entry.kind == Kind::Tentative
-        });
+        let is_only_known = self
+            .pages
+            .life(offset)
+            .is_some_and(|life| !life.stored && life.sessions == 0 && life.kind == Kind::Tentative);
         if is_only_known && self.is_foreign(address) {
             self.clear(offset);
             return true;
@@ -68,8 +62,8 @@ impl Table {
         let Some(offset) = self.reserved(address) else {
             return false;
         };
-        let before = self.pages.get(offset).copied();
-        let stands = before.filter(|entry| entry.kind == Kind::Static);
+        let before = self.pages.get(offset);
+        let stands = before.filter(|entry| entry.life.kind == Kind::Static);
         if stands.map(|entry| entry.host) == host {
             if let Some(host) = host {
                 self.set_stored(address, host);
@@ -77,8 +71,8 @@ impl Table {
             return false;
         }
         if let Some(entry) = before {
-            if let Kind::Quarantine { until } = entry.kind {
-                self.resting.remove(&(until, offset));
+            if entry.life.rests() {
+                self.resting.remove(&(entry.life.until, offset));
             }
             self.clear(offset);
         }
@@ -92,16 +86,13 @@ impl Table {
         let Some(host) = host else {
             return stands.is_some();
         };
-        let entry = Entry {
-            host,
-            kind: Kind::Static,
-            sessions: before.map_or(0, |entry| entry.sessions),
-            promised_until: Seconds::ZERO,
-            idle_since: Seconds::ZERO,
+        let life = Life {
+            sessions: before.map_or(0, |entry| entry.life.sessions),
             stored: true,
+            ..Life::new(Kind::Static, Seconds::ZERO)
         };
-        self.pages.set(offset, Some(entry));
-        self.by_host.insert(host, offset);
+        self.pages.set(offset, host, life);
+        self.by_host.insert(&self.pages, host, offset);
         self.events.push_back(Event::Mapped {
             address,
             host,
@@ -112,25 +103,21 @@ impl Table {
 
     /// An address that is used anew counts as idle from now on.
     pub(super) fn touch(&mut self, now: Duration, offset: u32) {
-        let Some(entry) = self.pages.get_mut(offset) else {
+        let Some(life) = self.pages.life_mut(offset) else {
             return;
         };
-        let before = entry.idle_since;
-        entry.idle_since = before.max(Seconds::at_least(now));
-        let since = entry.idle_since;
+        let before = life.idle_since;
+        life.idle_since = before.max(Seconds::at_least(now));
+        let since = life.idle_since;
         if self.end_idle(before, offset) {
             self.begin_idle(since, offset);
         }
     }
 
     pub(super) fn clear(&mut self, offset: u32) {
-        let Some(entry) = self.pages.get(offset).copied() else {
-            return;
-        };
-        self.end_idle(entry.idle_since, offset);
-        if self.by_host.get(&entry.host) == Some(&offset) {
-            self.by_host.remove(&entry.host);
+        if let Some(entry) = self.pages.clear(offset) {
+            self.end_idle(entry.life.idle_since, offset);
+            self.by_host.remove(entry.host, offset);
         }
-        self.pages.set(offset, None);
     }
 }

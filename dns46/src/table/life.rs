@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::Table;
 use crate::Event;
-use crate::page::{Entry, Kind};
+use crate::page::{Entry, Kind, Life};
 use crate::time::Seconds;
 
 /// Under this share of free addresses, idle mappings make room.
@@ -29,18 +29,16 @@ impl Table {
             && until <= Seconds::at_most(now)
         {
             self.resting.remove(&(until, offset));
-            if let Some(entry) = self.pages.get_mut(offset)
-                && entry.sessions > 0
+            if let Some(life) = self.pages.life_mut(offset)
+                && life.sessions > 0
             {
                 // A session to the former host goes on: the address must not get another meanwhile.
                 let until = Seconds::at_least(now).plus(self.config.quarantine);
-                entry.kind = Kind::Quarantine { until };
+                life.until = until;
                 self.resting.insert((until, offset));
                 continue;
             }
-            let host = self.pages.get(offset).map(|entry| entry.host);
-            self.pages.set(offset, None);
-            if let Some(host) = host {
+            if let Some(Entry { host, .. }) = self.pages.clear(offset) {
                 let address = self.address(offset);
                 self.events.push_back(Event::Freed {
                     address,
@@ -60,7 +58,7 @@ impl Table {
         let start = *self.config.slice.start();
         loop {
             let number = self.freed.pop_front()?;
-            if self.pages.get(start + number).is_none() {
+            if self.pages.life(start + number).is_none() {
                 return Some(number);
             }
         }
@@ -79,8 +77,8 @@ impl Table {
             .take_while(|(since, _)| since.plus(idle) <= Seconds::at_most(now))
             .find(|(_, offset)| {
                 self.pages
-                    .get(*offset)
-                    .is_some_and(|entry| entry.promised_until <= Seconds::at_most(now))
+                    .life(*offset)
+                    .is_some_and(|life| life.until <= Seconds::at_most(now))
             });
         if let Some((since, offset)) = victim.copied() {
             self.drain(now, since, offset);
@@ -102,7 +100,7 @@ impl Table {
     /// A mapping of another replica is not used here any more. It need not rest: whether the address may stand
     /// for another host is up to its owner, whom a new use asks.
     fn give_back(&mut self, since: Seconds, offset: u32) {
-        let entry = self.pages.get(offset).copied();
+        let entry = self.pages.get(offset);
         self.borrowed.remove(&(since, offset));
         self.clear(offset);
         if let Some(entry) = entry {
@@ -117,25 +115,23 @@ impl Table {
     /// The address stands for nothing from now on; gives its host until now.
     pub(super) fn rest(&mut self, now: Duration, offset: u32) -> Option<Ipv6Addr> {
         let until = Seconds::at_least(now).plus(self.config.quarantine);
-        let entry = self.pages.get_mut(offset)?;
-        entry.kind = Kind::Quarantine { until };
-        let host = entry.host;
+        let life = self.pages.life_mut(offset)?;
+        (life.kind, life.until) = (Kind::Quarantine, until);
+        let host = self.pages.host(offset)?;
         self.pages.withdraw(offset);
-        if self.by_host.get(&host) == Some(&offset) {
-            self.by_host.remove(&host);
-        }
+        self.by_host.remove(host, offset);
         self.resting.insert((until, offset));
         Some(host)
     }
 
     pub(super) fn promise(&mut self, now: Duration, offset: u32, ttl: Duration) {
-        let Some(entry) = self.pages.get_mut(offset) else {
+        let Some(life) = self.pages.life_mut(offset) else {
             return;
         };
-        entry.promised_until = entry.promised_until.max(Seconds::at_least(now + ttl));
-        let since = entry.idle_since;
-        entry.idle_since = since.max(Seconds::at_least(now));
-        let now = entry.idle_since;
+        life.until = life.until.max(Seconds::at_least(now + ttl));
+        let since = life.idle_since;
+        life.idle_since = since.max(Seconds::at_least(now));
+        let now = life.idle_since;
         if self.end_idle(since, offset) {
             self.begin_idle(now, offset);
         }
@@ -146,27 +142,24 @@ impl Table {
         let Some(offset) = self.offset(address) else {
             return;
         };
-        let Some(entry) = self.pages.get(offset).copied() else {
+        let Some(Entry { host: rested, life }) = self.pages.get(offset) else {
             self.adopt(now, address, host);
             return;
         };
-        let Kind::Quarantine { until } = entry.kind else {
-            return;
-        };
-        if entry.host != host {
+        if !life.rests() || rested != host {
             return;
         }
-        self.resting.remove(&(until, offset));
-        let is_used = entry.sessions > 0;
-        let entry = Entry {
+        self.resting.remove(&(life.until, offset));
+        let is_used = life.sessions > 0;
+        let life = Life {
             kind: if is_used { Kind::Live } else { Kind::Tentative },
             idle_since: Seconds::at_least(now),
-            ..entry
+            ..life
         };
-        self.pages.set(offset, Some(entry));
-        self.by_host.entry(host).or_insert(offset);
+        self.pages.set(offset, host, life);
+        self.by_host.insert_if_none(&self.pages, host, offset);
         if !is_used {
-            self.begin_idle(entry.idle_since, offset);
+            self.begin_idle(life.idle_since, offset);
         }
         self.events.push_back(Event::Mapped {
             address,

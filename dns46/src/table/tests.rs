@@ -2,6 +2,8 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
+use hashbrown::HashMap;
+
 use super::*;
 
 const TTL: Duration = Duration::from_secs(120);

@@ -153,11 +153,10 @@ fn unused(path: &Path) -> Result<(), JournalError> {
 }
 
 fn load(database: &Database) -> Result<Vec<(Ipv4Addr, Ipv6Addr)>, redb::Error> {
-    let write = database.begin_write()?;
-    write.open_table(HOSTS)?;
-    write.commit()?;
-    let read = database.begin_read()?;
-    let table = read.open_table(HOSTS)?;
+    let table = match database.begin_read()?.open_table(HOSTS) {
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        table => table?,
+    };
     let mut held = Vec::with_capacity(usize::try_from(table.len()?).unwrap_or(0));
     for pair in table.iter()? {
         let (address, host) = pair?;
@@ -229,3 +228,6 @@ fn try_commit(
     write.commit()?;
     Ok(replies)
 }
+
+#[cfg(test)]
+mod tests;
