@@ -23,6 +23,7 @@ mod lab;
 mod lengths;
 mod load;
 mod marks;
+mod page;
 mod process;
 mod redis;
 mod references;

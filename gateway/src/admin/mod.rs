@@ -7,6 +7,7 @@ pub(crate) mod answer;
 pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod metrics;
+mod occupancy;
 pub(crate) mod server;
 mod status;
 
@@ -171,22 +172,34 @@ pub(crate) struct WayRow {
     pub(crate) bytes: u64,
 }
 
-/// A stretch of the DNS46 subnet.
-#[derive(Debug, Clone, Serialize)]
+/// Addresses of the DNS46 subnet that follow each other, as one square of the picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Cell {
     pub(crate) first: Ipv4Addr,
     pub(crate) size: u32,
-    /// `reserved`, `own`, `other` (another replica's) or `unused`.
-    pub(crate) owner: &'static str,
     pub(crate) live: u32,
     pub(crate) draining: u32,
+}
+
+/// A stretch of the DNS46 subnet that is in one hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Stretch {
+    /// `reserved`, `slice` or `unused`.
+    pub(crate) owner: &'static str,
+    /// Whose slice.
+    pub(crate) replica: Option<u32>,
+    pub(crate) first: Ipv4Addr,
+    pub(crate) last: Ipv4Addr,
+    pub(crate) size: u64,
+    pub(crate) cells: Vec<Cell>,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Occupancy {
     pub(crate) subnet: String,
-    pub(crate) slice: String,
-    pub(crate) cells: Vec<Cell>,
+    pub(crate) size: u64,
+    /// In the order of their addresses.
+    pub(crate) stretches: Vec<Stretch>,
 }
 
 /// What the status page shows.
