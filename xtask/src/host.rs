@@ -234,6 +234,13 @@ fn asked(tree: &Tree, lab: &Lab) -> Result<(), String> {
         ("show pools -o csv", "2002::10:50:20:1"),
         ("show cache", "derived_hits"),
         ("show stats -o json", "\"egress-ipv6-nat64\""),
+        ("show stats -o csv", "\nvirtual_servers,egress-ipv4-nat46,"),
+        (
+            "show stats -o csv",
+            "\naddresses.sessions,2002::10:50:20:1 pods,",
+        ),
+        ("show cache -o csv", "\nderived_hits,,"),
+        ("show mappings -o csv", "address,host,state,sessions\n"),
         ("mappings set 10.46.0.1 2001:db8:46::80", ""),
     ] {
         match gateway(line) {
