@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::lab::{GATEWAY, Lab, OUTSIDE, POD4, POD6, Running};
+use crate::moved;
 use crate::process::text;
 use crate::renew;
 use crate::step::Outcome;
@@ -44,6 +45,8 @@ pub(crate) fn check_with(tree: &Tree, page: usize) -> Outcome {
     let result = result.and_then(|()| renew::check(tree, &lab));
     let result = result.and_then(|()| a_vlan_without_a_device_is_told(tree, &lab));
     let result = result.and_then(|()| tagged(tree, &lab));
+    // The outside has no address on these devices any more.
+    let result = result.and_then(|()| moved::check(tree, &lab, "ext0", "ext0.100"));
     result.map_err(|why| format!("{why}\nthe gateway's log:\n{}", lab.log("gateway.log")))?;
     Ok(
         "dig, curl, ping, traceroute over five ways; strangers; kill -9; reload and restart under transfers; \

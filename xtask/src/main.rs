@@ -23,6 +23,7 @@ mod lab;
 mod lengths;
 mod load;
 mod marks;
+mod moved;
 mod page;
 mod process;
 mod redis;
