@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
+use core::ops::RangeInclusive;
 
 use crate::time::Seconds;
 
@@ -111,13 +112,22 @@ impl Pages {
         }
     }
 
-    /// Every entry, by address.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
-        self.0.iter().enumerate().flat_map(|(number, page)| {
+    /// The entries of some offsets, by address, without a look at the others' pages.
+    pub(crate) fn iter_in(
+        &self,
+        offsets: RangeInclusive<u32>,
+    ) -> impl Iterator<Item = (u32, &Entry)> {
+        let (first, last) = (
+            *offsets.start() as usize / ENTRIES,
+            *offsets.end() as usize / ENTRIES,
+        );
+        let pages = self.0.iter().enumerate().take(last + 1).skip(first);
+        let all = pages.flat_map(|(number, page)| {
             let entries = page.iter().flat_map(|page| page.entries.iter().enumerate());
             entries.filter_map(move |(index, entry)| {
                 Some(((number * ENTRIES + index) as u32, entry.as_ref()?))
             })
-        })
+        });
+        all.filter(move |(offset, _)| offsets.contains(offset))
     }
 }

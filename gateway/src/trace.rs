@@ -57,10 +57,32 @@ impl Trace {
     }
 }
 
+impl Probe {
+    /// Whether the packet may belong to a session.
+    #[must_use]
+    pub fn is_about(&self, session: &snatpool::Session) -> bool {
+        let inside = &session.inside;
+        inside.protocol == self.protocol
+            && inside.source.address == self.source.ip()
+            && (self.source.port() == 0 || inside.source.port == self.source.port())
+            && inside.destination.address == self.destination.ip()
+            && (self.protocol == Protocol::Icmp
+                || inside.destination.port == self.destination.port())
+    }
+}
+
 impl Gateway {
     /// Follows a packet from inside as far as it would come. Nothing is changed, and nothing sent.
     #[must_use]
     pub fn trace(&self, probe: &Probe) -> Trace {
+        let open = self.sessions().filter(|session| probe.is_about(session));
+        self.trace_among(probe, &open.collect::<Vec<_>>())
+    }
+
+    /// The same, given the sessions that it [may belong to](Probe::is_about): who looks for them needs
+    /// not do so at once.
+    #[must_use]
+    pub fn trace_among(&self, probe: &Probe, open: &[snatpool::Session]) -> Trace {
         let mut trace = Trace::default();
         let (source, destination) = (probe.source, probe.destination);
         if source.is_ipv4() != destination.is_ipv4() {
@@ -97,19 +119,7 @@ impl Gateway {
             }
             Err(why) => return trace.ends(why),
         };
-        let of_client = |inside: &snatpool::Tuple| {
-            inside.protocol == probe.protocol
-                && inside.source.address == source.ip()
-                && (source.port() == 0 || inside.source.port == source.port())
-                && inside.destination.address == destination.ip()
-                && (probe.protocol == Protocol::Icmp
-                    || inside.destination.port == destination.port())
-        };
-        let open: Vec<_> = self
-            .sessions()
-            .filter(|session| of_client(&session.inside))
-            .collect();
-        for session in &open {
+        for session in open {
             trace.step(
                 "session",
                 format_args!(
@@ -181,8 +191,7 @@ impl Gateway {
             }
             Way::Nat46(address) => {
                 trace.step("virtual server", "egress-ipv4-nat46");
-                let mut mappings = self.mappings();
-                match mappings.find(|mapping| mapping.address == address) {
+                match self.mappings_in(address..=address).next() {
                     Some(mapping) if mapping.state == dns46::State::Quarantine => Err(format!(
                         "{address} stood for {} and rests: the client kept an answer for longer than its TTL",
                         mapping.host

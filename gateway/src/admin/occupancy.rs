@@ -3,32 +3,32 @@
 use core::net::Ipv4Addr;
 use core::ops::RangeInclusive;
 
-use dns46::State;
+use dns46::{Mapping, State};
 use egress_config::{Dns46Plan, Plan};
-use egress_gateway::Gateway;
 
 use super::{Cell, Occupancy, Stretch};
 
 /// About so many squares in all; each stretch may end with a smaller one.
 const CELLS: u64 = 512;
 
-/// `None` without DNS46.
-pub(super) fn of(plan: &Plan, gateway: &Gateway) -> Option<Occupancy> {
+/// The picture of a subnet that nothing is in yet; `None` without DNS46.
+pub(super) fn of(plan: &Plan) -> Option<Occupancy> {
     let dns46 = plan.dns46.as_ref()?;
-    let mut stretches = stretches(dns46, plan.replica, plan.replicas);
-    for mapping in gateway.mappings() {
-        if let Some(cell) = cell_of(&mut stretches, mapping.address) {
-            match mapping.state {
-                State::Quarantine => cell.draining += 1,
-                State::Tentative | State::Live | State::Static => cell.live += 1,
-            }
-        }
-    }
     Some(Occupancy {
         subnet: dns46.subnet.to_string(),
         size: 1 << (32 - dns46.subnet.prefix_len()),
-        stretches,
+        stretches: stretches(dns46, plan.replica, plan.replicas),
     })
+}
+
+/// One more mapping in it.
+pub(super) fn count(occupancy: &mut Occupancy, mapping: &Mapping) {
+    if let Some(cell) = cell_of(&mut occupancy.stretches, mapping.address) {
+        match mapping.state {
+            State::Quarantine => cell.draining += 1,
+            State::Tentative | State::Live | State::Static => cell.live += 1,
+        }
+    }
 }
 
 /// What is reserved, the slice of each replica, and what is left, by address. No cell lies in two of
@@ -86,6 +86,7 @@ mod tests {
     use core::time::Duration;
 
     use egress_config::{Sources, check};
+    use egress_gateway::Gateway;
 
     use super::*;
 
@@ -137,7 +138,10 @@ mod tests {
         let address = Ipv4Addr::new(10, 40, 0, 25);
         let host = "2001:db8::1".parse().unwrap();
         gateway.set_mapping(Duration::ZERO, address, host).unwrap();
-        let occupancy = of(&plan, &gateway).unwrap();
+        let mut occupancy = of(&plan).unwrap();
+        for mapping in gateway.mappings() {
+            count(&mut occupancy, &mapping);
+        }
         let cells = occupancy
             .stretches
             .iter()

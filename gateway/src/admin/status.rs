@@ -35,7 +35,7 @@ pub(super) fn status(
         replicas: plan.replicas,
         known_replicas: Vec::new(),
         ways: ways.collect(),
-        occupancy: occupancy::of(plan, gateway),
+        occupancy: occupancy::of(plan),
         newest_mappings: events.newest_mappings(),
         events: latest.split_off(older),
         upstream_rtt: rtt.map_or_else(Vec::new, |rtt| rtt.buckets.to_vec()),
