@@ -8,6 +8,7 @@ mod classify;
 mod dns;
 mod flow;
 mod local;
+mod martian;
 mod sorry;
 mod streams;
 
