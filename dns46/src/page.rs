@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
+use core::ops::RangeInclusive;
 
 use crate::time::Seconds;
 
@@ -161,24 +162,27 @@ impl Pages {
         Some(entry)
     }
 
-    /// Every entry, by address.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Entry)> {
-        self.0.iter().enumerate().flat_map(|(number, page)| {
+    /// The entries of some offsets, by address, without a look at the others' pages.
+    pub(crate) fn iter_in(
+        &self,
+        offsets: RangeInclusive<u32>,
+    ) -> impl Iterator<Item = (u32, Entry)> {
+        let (first, last) = (
+            *offsets.start() as usize / ENTRIES,
+            *offsets.end() as usize / ENTRIES,
+        );
+        let pages = self.0.iter().enumerate().take(last + 1).skip(first);
+        let all = pages.flat_map(|(number, page)| {
             let entries = page
                 .iter()
                 .flat_map(|page| page.hosts.iter().zip(&page.lives));
             entries
                 .enumerate()
                 .filter_map(move |(index, (host, life))| {
-                    let offset = (number * ENTRIES + index) as u32;
-                    Some((
-                        offset,
-                        Entry {
-                            host: *host,
-                            life: (*life)?,
-                        },
-                    ))
+                    let (host, life) = (*host, (*life)?);
+                    Some(((number * ENTRIES + index) as u32, Entry { host, life }))
                 })
-        })
+        });
+        all.filter(move |(offset, _)| offsets.contains(offset))
     }
 }

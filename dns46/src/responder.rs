@@ -11,6 +11,7 @@ pub use learning::Learned;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use hickory_proto::op::ResponseCode;
@@ -480,6 +481,15 @@ impl Dns46 {
     /// Every address that is not free.
     pub fn mappings(&self) -> impl Iterator<Item = Mapping> {
         self.table.iter().flat_map(Table::mappings)
+    }
+
+    /// Those of some addresses: who goes through all of them need not do so at once.
+    pub fn mappings_in(
+        &self,
+        addresses: RangeInclusive<Ipv4Addr>,
+    ) -> impl Iterator<Item = Mapping> {
+        let table = self.table.iter();
+        table.flat_map(move |table| table.mappings_in(addresses.clone()))
     }
 
     /// Addresses that may be handed out now.

@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeSet, VecDeque};
 use core::net::{Ipv4Addr, Ipv6Addr};
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use ipnet::Ipv4Net;
@@ -433,18 +434,32 @@ impl Table {
 
     /// Everything that is not free, by address.
     pub fn mappings(&self) -> impl Iterator<Item = Mapping> {
-        self.pages.iter().map(|(offset, entry)| Mapping {
-            address: self.address(offset),
-            host: entry.host,
-            state: match entry.life.kind {
-                Kind::Tentative => State::Tentative,
-                Kind::Live => State::Live,
-                Kind::Static => State::Static,
-                Kind::Quarantine => State::Quarantine,
-            },
-            sessions: entry.life.sessions,
-            stored: entry.life.stored,
-        })
+        self.mappings_in(self.config.subnet.network()..=Ipv4Addr::BROADCAST)
+    }
+
+    /// Those of some addresses: who goes through all of them need not do so at once.
+    pub fn mappings_in(
+        &self,
+        addresses: RangeInclusive<Ipv4Addr>,
+    ) -> impl Iterator<Item = Mapping> {
+        let first = addresses.start().to_bits().saturating_sub(self.network);
+        let last = addresses.end().to_bits().checked_sub(self.network);
+        let entries = last.map(|last| self.pages.iter_in(first..=last));
+        entries
+            .into_iter()
+            .flatten()
+            .map(|(offset, entry)| Mapping {
+                address: self.address(offset),
+                host: entry.host,
+                state: match entry.life.kind {
+                    Kind::Tentative => State::Tentative,
+                    Kind::Live => State::Live,
+                    Kind::Static => State::Static,
+                    Kind::Quarantine => State::Quarantine,
+                },
+                sessions: entry.life.sessions,
+                stored: entry.life.stored,
+            })
     }
 
     /// Addresses of the slice that may be handed out now.

@@ -1,6 +1,7 @@
 //! Answers under their questions, within a budget of bytes.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::time::Duration;
 
 use hashbrown::HashTable;
@@ -453,10 +454,15 @@ impl Store {
         self.count();
     }
 
-    /// Removes the entries that `matches` picks by their question in lower case; gives how many.
-    pub(crate) fn remove_if(&mut self, matches: impl Fn(&[u8], Variant) -> bool) -> usize {
+    /// Removes the entries in some of these that `matches` picks by their question in lower case; gives
+    /// how many.
+    pub(crate) fn remove_if(
+        &mut self,
+        slots: Range<u32>,
+        matches: impl Fn(&[u8], Variant) -> bool,
+    ) -> usize {
         let mut removed = 0;
-        for index in 0..u32::try_from(self.slots.slots.len()).unwrap_or(u32::MAX) {
+        for index in slots {
             let Some(slot) = self.slots.get(index) else {
                 break;
             };

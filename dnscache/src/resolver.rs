@@ -8,6 +8,7 @@ mod settle;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::ops::Range;
 use core::time::Duration;
 
 use crate::cache::{Limits, Store};
@@ -169,7 +170,7 @@ impl Resolver {
 
     /// Forgets the answers to questions about `name`, of one type or of all; gives how many.
     pub fn flush(&mut self, name: &Name, rtype: Option<u16>) -> usize {
-        self.store.remove_if(|question, _| {
+        self.store.remove_if(0..self.store.slots(), |question, _| {
             let Some((found, [high, low, _, _])) = question.split_last_chunk::<4>() else {
                 return false;
             };
@@ -181,7 +182,18 @@ impl Resolver {
 
     /// Forgets the answers to questions about names in `zone`; gives how many.
     pub fn flush_zone(&mut self, zone: &Name) -> usize {
-        self.store.remove_if(|question, _| {
+        self.flush_zone_in(0..self.slots(), zone)
+    }
+
+    /// Places of cached answers; their number may grow.
+    #[must_use]
+    pub fn slots(&self) -> u32 {
+        self.store.slots()
+    }
+
+    /// The same for the answers in some of these places: who flushes all need not do so at once.
+    pub fn flush_zone_in(&mut self, slots: Range<u32>, zone: &Name) -> usize {
+        self.store.remove_if(slots, |question, _| {
             question.split_last_chunk::<4>().is_some_and(|(name, _)| {
                 crate::wire::Labels::new(name).any(|s| s == zone.as_wire())
             })

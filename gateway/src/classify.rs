@@ -9,6 +9,7 @@ use ipnet::{IpNet, Ipv4Net};
 use nat46::address::rfc6052::Prefix;
 use nat46::packet::{Packet, Transport};
 
+use crate::martian;
 use crate::stats::DropReason;
 
 /// The side of the gateway: which of its two devices a packet crosses.
@@ -100,8 +101,16 @@ impl Classifier {
         if !self.inside.iter().any(|network| network.contains(&source)) {
             return Err(DropReason::SpoofedSource);
         }
+        if !martian::is_host(source) {
+            return Err(DropReason::MartianSource);
+        }
         if self.intercepts_dns && destination_port(packet) == Some(DNS_PORT) {
-            return Ok(Way::Dns);
+            // Of pods, some ask a resolver of their link; nobody hears an answer that comes from a group.
+            return if martian::is_host(destination) {
+                Ok(Way::Dns)
+            } else {
+                Err(DropReason::MartianDestination)
+            };
         }
         if self.internal_self_ips.contains(&destination)
             || self.external_self_ips.contains(&destination)
@@ -113,7 +122,7 @@ impl Classifier {
         } else {
             Way::Snat
         };
-        match destination {
+        let way = match destination {
             IpAddr::V4(address) if self.sorry == Some(address) && is_http(packet) => Ok(Way::Sorry),
             IpAddr::V4(address) => match self.dns46_subnet {
                 Some(subnet) if subnet.contains(&address) => Ok(Way::Nat46(address)),
@@ -124,6 +133,17 @@ impl Classifier {
                 None if self.dual_stack => Ok(own_family),
                 None => Err(DropReason::NoVirtualServer),
             },
+        }?;
+        // The subnet and the prefix are the operator's choice; what lies behind them is not.
+        let goes_to = match way {
+            Way::Nat64(host) => IpAddr::V4(host),
+            Way::Plain | Way::Snat => destination,
+            _ => return Ok(way),
+        };
+        if martian::is_reachable(goes_to) {
+            Ok(way)
+        } else {
+            Err(DropReason::MartianDestination)
         }
     }
 
@@ -135,6 +155,9 @@ impl Classifier {
             .any(|network| network.contains(&packet.source()))
         {
             return Err(DropReason::SpoofedSource);
+        }
+        if !martian::is_reachable(packet.source()) {
+            return Err(DropReason::MartianSource);
         }
         if self.snat_addresses.contains(&destination)
             || self.external_self_ips.contains(&destination)

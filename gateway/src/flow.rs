@@ -12,7 +12,7 @@ use snatpool::{FragmentVerdict, Lookup, Refused, Session, SessionId, Tuple};
 use crate::arena::Hold;
 use crate::classify::Way;
 use crate::setup::{OWN, PODS};
-use crate::{DropReason, Event, Gateway, Side, Verdict, tuple};
+use crate::{DropReason, Event, Gateway, Side, Verdict, martian, tuple};
 
 impl Gateway {
     /// From a pod to a host outside.
@@ -61,6 +61,10 @@ impl Gateway {
                         return self.refuse(now, Side::Inside, reason, error, packet, buf);
                     }
                 };
+                // A name may say anything.
+                if !martian::is_reachable(host) {
+                    return Verdict::Drop(DropReason::MartianDestination);
+                }
                 match self.snat.bind(now, PODS, &tuple, host, None, signal) {
                     Ok(session) => session,
                     Err(why) => return self.refused(now, why, &tuple, packet, buf),

@@ -8,6 +8,7 @@ mod classify;
 mod dns;
 mod flow;
 mod local;
+mod martian;
 mod sorry;
 mod streams;
 
@@ -22,6 +23,7 @@ mod wire;
 
 mod handover;
 mod setup;
+mod shown;
 mod trace;
 
 pub mod pcapng;
@@ -495,56 +497,6 @@ impl Gateway {
         let was_live = self.snat.close(now, session);
         self.turn(now);
         was_live
-    }
-
-    /// Every address of the DNS46 subnet that is not free.
-    pub fn mappings(&self) -> impl Iterator<Item = dns46::Mapping> {
-        self.dns46.mappings()
-    }
-
-    /// Every live session.
-    pub fn sessions(&self) -> impl Iterator<Item = snatpool::Session> {
-        self.snat.sessions()
-    }
-
-    /// Addresses of this replica's slice that may be handed out now.
-    #[must_use]
-    pub fn free_addresses(&self) -> u32 {
-        self.dns46.free()
-    }
-
-    /// The SNAT addresses and the gateway's own, with the sessions on them.
-    pub fn addresses(&self) -> impl Iterator<Item = snatpool::AddressStats> {
-        self.snat.addresses()
-    }
-
-    /// The peers outside that most sessions were opened to since the start, the greatest first.
-    pub fn top_destinations(&self) -> impl Iterator<Item = snatpool::Destination> {
-        self.snat.top_destinations()
-    }
-
-    /// What the bindings have counted.
-    #[must_use]
-    pub fn binding_stats(&self) -> snatpool::Stats {
-        self.snat.stats()
-    }
-
-    /// Forgets the cached answers about a name and all names below it; gives how many.
-    pub fn flush(&mut self, zone: &dnscache::Name) -> usize {
-        let resolver = self.resolver.as_mut();
-        resolver.map_or(0, |resolver| resolver.flush_zone(zone))
-    }
-
-    /// What has been counted.
-    #[must_use]
-    pub fn stats(&self) -> &Stats {
-        &self.stats
-    }
-
-    /// What the DNS cache has counted; `None` if port 53 is not intercepted.
-    #[must_use]
-    pub fn cache_stats(&self) -> Option<dnscache::Stats<'_>> {
-        self.resolver.as_ref().map(Resolver::stats)
     }
 
     /// The gateway's own address for packets to `peer`.

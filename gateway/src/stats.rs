@@ -14,6 +14,10 @@ pub enum DropReason {
     Malformed(nat46::packet::ParseError),
     /// From inside, with a source that lies on no internal VLAN; or from outside, with one that does.
     SpoofedSource,
+    /// From an address that no packet may come from.
+    MartianSource,
+    /// To an address that nothing is forwarded to, or that stands for one.
+    MartianDestination,
     /// From outside, to an address that is not served there.
     NotInside,
     /// No virtual server takes it.
@@ -59,6 +63,8 @@ impl DropReason {
         match self {
             Self::Malformed(_) => "malformed",
             Self::SpoofedSource => "spoofed-source",
+            Self::MartianSource => "martian-source",
+            Self::MartianDestination => "martian-destination",
             Self::NotInside => "not-inside",
             Self::NoVirtualServer => "no-virtual-server",
             Self::NoSession => "no-session",

@@ -9,7 +9,7 @@ use snatpool::Protocol;
 use crate::classify::{DNS_PORT, Way};
 use crate::sim::craft;
 use crate::sim::craft::EchoKind;
-use crate::{Gateway, Side};
+use crate::{DropReason, Gateway, Side, martian};
 
 /// The flag of a first segment (RFC 9293 §3.1).
 const SYN: u8 = 2;
@@ -57,10 +57,32 @@ impl Trace {
     }
 }
 
+impl Probe {
+    /// Whether the packet may belong to a session.
+    #[must_use]
+    pub fn is_about(&self, session: &snatpool::Session) -> bool {
+        let inside = &session.inside;
+        inside.protocol == self.protocol
+            && inside.source.address == self.source.ip()
+            && (self.source.port() == 0 || inside.source.port == self.source.port())
+            && inside.destination.address == self.destination.ip()
+            && (self.protocol == Protocol::Icmp
+                || inside.destination.port == self.destination.port())
+    }
+}
+
 impl Gateway {
     /// Follows a packet from inside as far as it would come. Nothing is changed, and nothing sent.
     #[must_use]
     pub fn trace(&self, probe: &Probe) -> Trace {
+        let open = self.sessions().filter(|session| probe.is_about(session));
+        self.trace_among(probe, &open.collect::<Vec<_>>())
+    }
+
+    /// The same, given the sessions that it [may belong to](Probe::is_about): who looks for them needs
+    /// not do so at once.
+    #[must_use]
+    pub fn trace_among(&self, probe: &Probe, open: &[snatpool::Session]) -> Trace {
         let mut trace = Trace::default();
         let (source, destination) = (probe.source, probe.destination);
         if source.is_ipv4() != destination.is_ipv4() {
@@ -86,10 +108,11 @@ impl Gateway {
             }
         };
         trace.step("source", format_args!("{} is inside", source.ip()));
-        if let Some(what) = goes_nowhere(way, destination.ip()) {
-            return trace.ends(format_args!("{what} addresses are not forwarded to"));
-        }
         let host = match self.trace_destination(way, probe, &mut trace) {
+            Ok(Some(host)) if !martian::is_reachable(host) => {
+                let reason = DropReason::MartianDestination;
+                return trace.ends(format_args!("{} ({})", reason.name(), hint(&reason)));
+            }
             Ok(Some(host)) => host,
             Ok(None) => {
                 trace.passes = true;
@@ -97,19 +120,7 @@ impl Gateway {
             }
             Err(why) => return trace.ends(why),
         };
-        let of_client = |inside: &snatpool::Tuple| {
-            inside.protocol == probe.protocol
-                && inside.source.address == source.ip()
-                && (source.port() == 0 || inside.source.port == source.port())
-                && inside.destination.address == destination.ip()
-                && (probe.protocol == Protocol::Icmp
-                    || inside.destination.port == destination.port())
-        };
-        let open: Vec<_> = self
-            .sessions()
-            .filter(|session| of_client(&session.inside))
-            .collect();
-        for session in &open {
+        for session in open {
             trace.step(
                 "session",
                 format_args!(
@@ -120,6 +131,11 @@ impl Gateway {
                     session.state
                 ),
             );
+        }
+        if open.is_empty() && self.snat.owns(host) && !self.holds_syns {
+            return trace.ends(format_args!(
+                "{host} is an address that flows leave with, and takes in only what belongs to one"
+            ));
         }
         if open.is_empty() {
             trace.step("session", "none yet; this packet would open one");
@@ -181,8 +197,7 @@ impl Gateway {
             }
             Way::Nat46(address) => {
                 trace.step("virtual server", "egress-ipv4-nat46");
-                let mut mappings = self.mappings();
-                match mappings.find(|mapping| mapping.address == address) {
+                match self.mappings_in(address..=address).next() {
                     Some(mapping) if mapping.state == dns46::State::Quarantine => Err(format!(
                         "{address} stood for {} and rests: the client kept an answer for longer than its TTL",
                         mapping.host
@@ -226,25 +241,16 @@ impl Gateway {
     }
 }
 
-/// What kind of address this is, if nothing is forwarded to it.
-const fn goes_nowhere(way: Way, destination: IpAddr) -> Option<&'static str> {
-    if !matches!(way, Way::Plain | Way::Snat) {
-        return None;
-    }
-    match destination {
-        _ if destination.is_loopback() => Some("loopback"),
-        _ if destination.is_multicast() => Some("multicast"),
-        IpAddr::V4(address) if address.is_broadcast() => Some("broadcast"),
-        _ => None,
-    }
-}
-
-const fn hint(reason: &crate::DropReason) -> &'static str {
+const fn hint(reason: &DropReason) -> &'static str {
     match reason {
-        crate::DropReason::SpoofedSource => {
+        DropReason::MartianSource => "no packet may come from such an address",
+        DropReason::MartianDestination => {
+            "nothing is forwarded to multicast, broadcast, loopback, link-local, 0/8 and 240/4 addresses"
+        }
+        DropReason::SpoofedSource => {
             "the source is in no subnet of an internal VLAN: see spec.selfip_v4s and spec.prefixlen_v4"
         }
-        crate::DropReason::NoVirtualServer => {
+        DropReason::NoVirtualServer => {
             "IPv6 pods reach IPv6 hosts only with spec.dualStackEnabled, and IPv4 hosts under the NAT64 prefix"
         }
         _ => "see docs/troubleshooting.md",

@@ -21,6 +21,7 @@ mod tests;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::ops::Range;
 use core::time::Duration;
 
 use crate::binding::Bindings;
@@ -215,7 +216,13 @@ impl SnatPool {
 
     /// Every live session, in the order of their slots.
     pub fn sessions(&self) -> impl Iterator<Item = Session> + '_ {
-        (0..self.slots()).filter_map(|slot| self.session(self.table.id(slot)))
+        self.sessions_in(0..self.slots())
+    }
+
+    /// The live sessions whose slots are in a range: who goes through all of them need not do so at once.
+    pub fn sessions_in(&self, slots: Range<u32>) -> impl Iterator<Item = Session> + '_ {
+        (slots.start..slots.end.min(self.slots()))
+            .filter_map(|slot| self.session(self.table.id(slot)))
     }
 
     /// When a session ends if nothing refreshes it.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::lab::{GATEWAY, Lab, OUTSIDE, POD4, POD6, Running};
+use crate::moved;
 use crate::process::text;
 use crate::renew;
 use crate::step::Outcome;
@@ -44,6 +45,8 @@ pub(crate) fn check_with(tree: &Tree, page: usize) -> Outcome {
     let result = result.and_then(|()| renew::check(tree, &lab));
     let result = result.and_then(|()| a_vlan_without_a_device_is_told(tree, &lab));
     let result = result.and_then(|()| tagged(tree, &lab));
+    // The outside has no address on these devices any more.
+    let result = result.and_then(|()| moved::check(tree, &lab, "ext0", "ext0.100"));
     result.map_err(|why| format!("{why}\nthe gateway's log:\n{}", lab.log("gateway.log")))?;
     Ok(
         "dig, curl, ping, traceroute over five ways; strangers; kill -9; reload and restart under transfers; \
@@ -234,6 +237,13 @@ fn asked(tree: &Tree, lab: &Lab) -> Result<(), String> {
         ("show pools -o csv", "2002::10:50:20:1"),
         ("show cache", "derived_hits"),
         ("show stats -o json", "\"egress-ipv6-nat64\""),
+        ("show stats -o csv", "\nvirtual_servers,egress-ipv4-nat46,"),
+        (
+            "show stats -o csv",
+            "\naddresses.sessions,2002::10:50:20:1 pods,",
+        ),
+        ("show cache -o csv", "\nderived_hits,,"),
+        ("show mappings -o csv", "address,host,state,sessions\n"),
         ("mappings set 10.46.0.1 2001:db8:46::80", ""),
     ] {
         match gateway(line) {

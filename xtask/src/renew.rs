@@ -1,4 +1,4 @@
-//! Reloads and restarts while pods transfer, and the status page in a browser.
+//! Reloads and restarts while pods transfer.
 
 use std::fs;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::host::{SET, dig, program, start_with, sum};
 use crate::lab::{GATEWAY, Lab, POD4, Running};
+use crate::page;
 use crate::process::text;
 use crate::tree::Tree;
 
@@ -13,9 +14,6 @@ use crate::tree::Tree;
 const TRANSFERS: usize = 8;
 /// Bytes a second of each: a page takes eight seconds or so.
 const RATE: &str = "8M";
-
-/// Where the status page is served, in the gateway's namespace.
-const PAGE: &str = "127.0.0.1:8046";
 
 /// What the sorry IP answers with.
 const SORRY: &str = "<!doctype html><title>Sorry</title><p>No address is free. Try again soon.\n";
@@ -33,7 +31,7 @@ pub(crate) fn check(tree: &Tree, lab: &Lab) -> Result<(), String> {
         "--config",
         &path,
         "--http",
-        PAGE,
+        page::ADDRESS,
         "--http-token",
         &token,
         "--sorry-page",
@@ -72,7 +70,7 @@ pub(crate) fn check(tree: &Tree, lab: &Lab) -> Result<(), String> {
     asked(tree, lab, &mapped)?;
     looked(tree, lab, &mapped)?;
     sorry_page(lab, &mapped)?;
-    page(tree, lab, &token)?;
+    page::check(tree, lab, &token)?;
     gateway.signal("TERM")?;
     gateway.ended()
 }
@@ -282,47 +280,5 @@ fn looked(tree: &Tree, lab: &Lab, mapped: &str) -> Result<(), String> {
         }
     }
     println!("capture, replay, resolve, doctor");
-    Ok(())
-}
-
-/// The status page in a headless browser, a screenshot of which is kept.
-fn page(tree: &Tree, lab: &Lab, token: &str) -> Result<(), String> {
-    let token = fs::read_to_string(token).map_err(|error| format!("{token}: {error}"))?;
-    let refused = lab.text(GATEWAY, &format!("curl -sS -i http://{PAGE}/status"))?;
-    if !refused.starts_with("HTTP/1.1 401") {
-        return Err(format!("without token the page answers {refused}"));
-    }
-    let shot = tree.target.join("status-page.png");
-    let profile = lab.folder.join("browser");
-    let mut browser = lab.command(GATEWAY, "chromium");
-    browser
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--hide-scrollbars",
-        ])
-        .args(["--disable-background-networking", "--no-first-run"])
-        .args([
-            "--window-size=1280,1500",
-            "--virtual-time-budget=4000",
-            "--dump-dom",
-        ])
-        .arg(format!("--screenshot={}", shot.display()))
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .arg(format!("http://{PAGE}/?token={}", token.trim()));
-    let seen = text(browser)?;
-    for wanted in [
-        "NAT46",
-        "2001:db8:46::1",
-        "was added",
-        "egress-ipv4-nat46",
-        "class=\"live\"",
-    ] {
-        if !seen.contains(wanted) {
-            return Err(format!("the status page does not show {wanted}:\n{seen}"));
-        }
-    }
-    println!("status page: {}", shot.display());
     Ok(())
 }

@@ -280,3 +280,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn mappings_by_pieces_are_those_in_all() {
+    let mut table = table();
+    for number in 0..16 {
+        table.assign(at(0), host(number), TTL).unwrap();
+    }
+    let all: Vec<_> = table.mappings().collect();
+    assert_eq!(all.len(), 16);
+    let (first, last) = (all[0].address, all[15].address);
+    for cut in all.iter().map(|mapping| mapping.address.to_bits()) {
+        let before = table.mappings_in(Ipv4Addr::UNSPECIFIED..=Ipv4Addr::from_bits(cut));
+        let after = table.mappings_in(Ipv4Addr::from_bits(cut + 1)..=Ipv4Addr::BROADCAST);
+        assert!(
+            before.chain(after).eq(all.iter().copied()),
+            "cut after {cut}"
+        );
+    }
+    let below = Ipv4Addr::from_bits(first.to_bits() - 1);
+    assert_eq!(table.mappings_in(Ipv4Addr::UNSPECIFIED..=below).count(), 0);
+    let above = Ipv4Addr::from_bits(last.to_bits() + 1);
+    assert_eq!(table.mappings_in(above..=Ipv4Addr::BROADCAST).count(), 0);
+}

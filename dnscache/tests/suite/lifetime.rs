@@ -320,5 +320,15 @@ fn answers_are_flushed_by_name_suffix_and_type() {
     fill(&mut world);
     assert_eq!(world.resolver.flush_zone(&name("example.com")), 3);
     world.hit(&asks[3]);
+    fill(&mut world);
+    // Place by place it is the same.
+    let slots = world.resolver.slots();
+    let mut flush = |slot: u32| {
+        let zone = name("example.com");
+        world.resolver.flush_zone_in(slot..slot + 1, &zone)
+    };
+    assert_eq!((0..slots).map(&mut flush).sum::<usize>(), 3);
+    assert_eq!(flush(slots), 0);
+    world.hit(&asks[3]);
     assert_eq!(world.resolver.flush_zone(&name(".")), 1);
 }

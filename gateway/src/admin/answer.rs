@@ -1,14 +1,17 @@
 //! The data thread's part: what the gateway says of itself.
 
+use core::net::Ipv4Addr;
 use core::time::Duration;
 
+use dns46::Mapping;
 use egress_config::Plan;
 use egress_gateway::{Gateway, Probe, Step};
-use snatpool::{PoolId, Protocol};
+use snatpool::{PoolId, Session};
 
+use super::pages::{ADDRESSES, ANSWERS, SLOTS};
 use super::{
-    AddressRow, Answer, DestinationRow, Entry, Imported, MappingRow, Request, SessionRow, Snapshot,
-    TraceReport, TraceStep, status,
+    AddressRow, Answer, DestinationRow, Entry, Imported, Page, Request, Snapshot, TraceReport,
+    TraceStep, pages, status,
 };
 use crate::cli::{Captures, Events, Questions};
 
@@ -23,8 +26,8 @@ pub(crate) fn answer(
     request: &Request,
 ) -> Answer {
     match request {
-        Request::Mappings => Answer::Mappings(mappings(gateway).collect()),
-        Request::Sessions => Answer::Sessions(sessions(now, gateway).collect()),
+        Request::Mappings { from } => Answer::Mappings(mappings(now, gateway, plan, *from)),
+        Request::Sessions { from } => Answer::Sessions(sessions(now, gateway, *from)),
         Request::Destinations => Answer::Destinations(destinations(gateway).collect()),
         Request::Stats => Answer::Stats(Box::new(snapshot(now, gateway, plan))),
         Request::Status => {
@@ -32,7 +35,7 @@ pub(crate) fn answer(
             Answer::Status(Box::new(status::status(snapshot, gateway, plan, events)))
         }
         Request::Events { after } => Answer::Events(events.after(*after)),
-        Request::Trace(probe) => Answer::Trace(trace(gateway, probe)),
+        Request::Trace(probe, open) => Answer::Trace(trace(gateway, probe, open)),
         Request::Import(entries) => Answer::Imported(import(now, gateway, entries)),
         Request::Capture(address, tap) => {
             captures.start(*address, tap.clone());
@@ -67,24 +70,46 @@ pub(crate) fn answer(
             Some(host) => Answer::Done(format!("{address} does not stand for {host} any more")),
             None => Answer::Refused(format!("{address} stands for nothing")),
         },
-        Request::Flush { name } => {
-            let count = gateway.flush(name);
-            Answer::Done(format!("{count} answers at or below {name} were forgotten"))
+        Request::Flush { name, from } => {
+            let next = from.saturating_add(ANSWERS);
+            let count = gateway.flush_in(*from..next, name);
+            Answer::Flushed(count, (next < gateway.cache_slots()).then_some(next))
         }
     }
 }
 
-fn mappings(gateway: &Gateway) -> impl Iterator<Item = MappingRow> {
-    gateway.mappings().map(|mapping| MappingRow {
-        address: mapping.address,
-        host: mapping.host,
-        state: state(mapping.state),
-        sessions: mapping.sessions,
-    })
+fn mappings(
+    now: Duration,
+    gateway: &Gateway,
+    plan: &Plan,
+    from: Ipv4Addr,
+) -> Page<Mapping, Ipv4Addr> {
+    let subnet = plan.dns46.as_ref().map(|dns46| dns46.subnet);
+    let (rows, next) = subnet.map_or((Vec::new(), None), |subnet| {
+        let (first, end) = (subnet.network().max(from), subnet.broadcast());
+        let next = first.to_bits().checked_add(ADDRESSES);
+        let next = next.map(Ipv4Addr::from_bits).filter(|next| *next <= end);
+        let last = next.map_or(end, |next| Ipv4Addr::from_bits(next.to_bits() - 1));
+        (gateway.mappings_in(first..=last).collect(), next)
+    });
+    Page {
+        at: now,
+        rows,
+        next,
+    }
 }
 
-fn trace(gateway: &Gateway, probe: &Probe) -> TraceReport {
-    let trace = gateway.trace(probe);
+fn sessions(now: Duration, gateway: &Gateway, from: u32) -> Page<Session, u32> {
+    let next = from.saturating_add(SLOTS);
+    Page {
+        at: now,
+        rows: gateway.sessions_in(from..next).collect(),
+        next: (next < gateway.session_slots()).then_some(next),
+    }
+}
+
+fn trace(gateway: &Gateway, probe: &Probe, open: &[Session]) -> TraceReport {
+    let trace = gateway.trace_among(probe, open);
     let steps = trace.steps.into_iter();
     TraceReport {
         passes: trace.passes,
@@ -108,42 +133,13 @@ fn import(now: Duration, gateway: &mut Gateway, entries: &[Entry]) -> Imported {
     imported
 }
 
-pub(super) const fn state(state: dns46::State) -> &'static str {
-    match state {
-        dns46::State::Tentative => "tentative",
-        dns46::State::Live => "live",
-        dns46::State::Static => "static",
-        dns46::State::Quarantine => "quarantine",
-    }
-}
-
-fn sessions(now: Duration, gateway: &Gateway) -> impl Iterator<Item = SessionRow> {
-    gateway.sessions().map(move |session| SessionRow {
-        protocol: name(session.inside.protocol),
-        client: session.inside.source.to_string(),
-        to: session.inside.destination.to_string(),
-        leaves_as: session.outside.source.to_string(),
-        peer: session.outside.destination.to_string(),
-        state: format!("{:?}", session.state).to_lowercase(),
-        expires_in_seconds: session.expires_at.saturating_sub(now).as_secs(),
-    })
-}
-
-const fn name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
-        Protocol::Icmp => "icmp",
-    }
-}
-
 /// How many destinations are shown.
 const DESTINATIONS: usize = 32;
 
 fn destinations(gateway: &Gateway) -> impl Iterator<Item = DestinationRow> {
     let top = gateway.top_destinations().take(DESTINATIONS);
     top.map(|destination| DestinationRow {
-        protocol: name(destination.protocol),
+        protocol: pages::protocol(destination.protocol),
         peer: destination.peer.to_string(),
         sessions: destination.opened,
         over: destination.over,
@@ -176,15 +172,6 @@ fn snapshot(now: Duration, gateway: &Gateway, plan: &Plan) -> Snapshot {
             ),
         ]
     });
-    let mut mappings = alloc::collections::BTreeMap::from([
-        ("tentative", 0),
-        ("live", 0),
-        ("static", 0),
-        ("quarantine", 0),
-    ]);
-    for mapping in gateway.mappings() {
-        *mappings.entry(state(mapping.state)).or_default() += 1;
-    }
     Snapshot {
         egress: plan.egress.clone(),
         replica: plan.replica,
@@ -200,7 +187,14 @@ fn snapshot(now: Duration, gateway: &Gateway, plan: &Plan) -> Snapshot {
         .into(),
         drops: stats.drops.clone(),
         dns: dns.into_iter().flatten().collect(),
-        mappings,
+        // Counted by whoever asked, from pages.
+        mappings: [
+            ("tentative", 0),
+            ("live", 0),
+            ("static", 0),
+            ("quarantine", 0),
+        ]
+        .into(),
         free_addresses: gateway.free_addresses(),
         sessions: [
             ("live", bindings.live),

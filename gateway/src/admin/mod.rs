@@ -7,6 +7,8 @@ pub(crate) mod answer;
 pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod metrics;
+mod occupancy;
+mod pages;
 pub(crate) mod server;
 mod status;
 
@@ -19,24 +21,34 @@ use serde::{Deserialize, Serialize};
 use crate::host::redis::identity::ReplicaRow;
 use crate::host::stores::{StoreRow, Stores};
 
+pub(crate) use pages::Page;
+
 /// Where captured packets go, as pcapng; they are lost, not waited for, while it is full.
 pub(crate) type Tap = tokio::sync::mpsc::Sender<Vec<u8>>;
 
 /// What is asked.
 #[derive(Debug, Clone)]
 pub(crate) enum Request {
-    Mappings,
-    Sessions,
+    /// Mappings from this address on, as many as a page holds.
+    Mappings {
+        from: Ipv4Addr,
+    },
+    /// Sessions from this slot on, as many as a page holds.
+    Sessions {
+        from: u32,
+    },
     Destinations,
+    /// Every counter but those of mappings.
     Stats,
-    /// What the status page shows.
+    /// What the status page shows, without what mappings there are.
     Status,
     /// Events after this one.
     Events {
         after: u64,
     },
-    Trace(egress_gateway::Probe),
-    /// Static entries, all at once.
+    /// What would become of a packet, given the sessions that it may belong to.
+    Trace(egress_gateway::Probe, Vec<snatpool::Session>),
+    /// Static entries, so many at once as a page holds.
     Import(Vec<Entry>),
     /// Packets of one address, on both sides, from now on.
     Capture(IpAddr, Tap),
@@ -56,8 +68,10 @@ pub(crate) enum Request {
     Remove {
         address: Ipv4Addr,
     },
+    /// Cached answers from this place on, as many as a page holds.
     Flush {
         name: dnscache::Name,
+        from: u32,
     },
 }
 
@@ -74,14 +88,16 @@ impl Request {
 /// What is answered.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Mappings(Vec<MappingRow>),
-    Sessions(Vec<SessionRow>),
+    Mappings(Page<dns46::Mapping, Ipv4Addr>),
+    Sessions(Page<snatpool::Session, u32>),
     Destinations(Vec<DestinationRow>),
     Stats(Box<Snapshot>),
     Status(Box<Status>),
     Events(Vec<EventRow>),
     Trace(TraceReport),
     Imported(Imported),
+    /// So many answers were forgotten; where it goes on.
+    Flushed(usize, Option<u32>),
     /// A question was taken, under this number.
     Asked(u16),
     /// The reply to one, if it is there.
@@ -171,22 +187,34 @@ pub(crate) struct WayRow {
     pub(crate) bytes: u64,
 }
 
-/// A stretch of the DNS46 subnet.
-#[derive(Debug, Clone, Serialize)]
+/// Addresses of the DNS46 subnet that follow each other, as one square of the picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Cell {
     pub(crate) first: Ipv4Addr,
     pub(crate) size: u32,
-    /// `reserved`, `own`, `other` (another replica's) or `unused`.
-    pub(crate) owner: &'static str,
     pub(crate) live: u32,
     pub(crate) draining: u32,
+}
+
+/// A stretch of the DNS46 subnet that is in one hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Stretch {
+    /// `reserved`, `slice` or `unused`.
+    pub(crate) owner: &'static str,
+    /// Whose slice.
+    pub(crate) replica: Option<u32>,
+    pub(crate) first: Ipv4Addr,
+    pub(crate) last: Ipv4Addr,
+    pub(crate) size: u64,
+    pub(crate) cells: Vec<Cell>,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Occupancy {
     pub(crate) subnet: String,
-    pub(crate) slice: String,
-    pub(crate) cells: Vec<Cell>,
+    pub(crate) size: u64,
+    /// In the order of their addresses.
+    pub(crate) stretches: Vec<Stretch>,
 }
 
 /// What the status page shows.
@@ -253,4 +281,14 @@ pub(crate) struct Snapshot {
     pub(crate) addresses: Vec<AddressRow>,
     /// The store that replicas share, if there is one.
     pub(crate) store: Option<StoreRow>,
+}
+
+impl Snapshot {
+    /// One more mapping.
+    fn count(&mut self, mapping: &dns46::Mapping) {
+        *self
+            .mappings
+            .entry(pages::state(mapping.state))
+            .or_default() += 1;
+    }
 }

@@ -27,7 +27,7 @@ use serde::Deserialize;
 use snatpool::Protocol;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::{Answer, Entry, Request, http, metrics};
+use super::{Answer, Entry, Request, http};
 
 /// Requests that may wait for the data thread.
 const WAITING: usize = 64;
@@ -64,7 +64,7 @@ impl Reply {
 }
 
 #[derive(Clone)]
-struct Data {
+pub(super) struct Data {
     requests: SyncSender<Asked>,
     bell: alloc::sync::Arc<OwnedFd>,
 }
@@ -80,7 +80,10 @@ impl Admin {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
         listener.set_nonblocking(true)?;
         let (sender, requests) = sync_channel(WAITING);
-        let wake = rustix::event::eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
+        const FLAGS: EventfdFlags = EventfdFlags::SEMAPHORE
+            .union(EventfdFlags::NONBLOCK)
+            .union(EventfdFlags::CLOEXEC);
+        let wake = rustix::event::eventfd(0, FLAGS)?;
         let data = Data {
             requests: sender,
             bell: alloc::sync::Arc::new(wake.try_clone()?),
@@ -124,10 +127,12 @@ impl Admin {
         Ok(())
     }
 
-    /// Hands over what waits, to be [replied](Reply::send) to.
+    /// Hands over one request that waits, to be [replied](Reply::send) to; for a further one the bell is
+    /// still heard, so that packets have their turn before it.
     pub(crate) fn serve(&self, mut answer: impl FnMut(&Request, Reply)) {
-        let _ = rustix::io::read(&self.wake, &mut [0; 8]);
-        for (request, reply) in self.requests.try_iter() {
+        // Each request was there before it was rung for.
+        let rung = rustix::io::read(&self.wake, &mut [0; 8]).is_ok();
+        if rung && let Ok((request, reply)) = self.requests.try_recv() {
             answer(&request, Reply(reply));
         }
     }
@@ -147,10 +152,8 @@ impl Drop for Admin {
 
 impl Data {
     /// Has the data thread answer.
-    async fn ask(&self, request: Request) -> Response {
+    pub(super) async fn ask(&self, request: Request) -> Response {
         match self.answer(request).await {
-            Some(Answer::Mappings(rows)) => Json(rows).into_response(),
-            Some(Answer::Sessions(rows)) => Json(rows).into_response(),
             Some(Answer::Destinations(rows)) => Json(rows).into_response(),
             Some(Answer::Stats(snapshot)) => Json(snapshot).into_response(),
             Some(Answer::Status(status)) => Json(status).into_response(),
@@ -158,9 +161,13 @@ impl Data {
             Some(Answer::Trace(report)) => Json(report).into_response(),
             Some(Answer::Replicas(rows)) => Json(rows).into_response(),
             Some(Answer::Imported(imported)) => Json(imported).into_response(),
-            Some(Answer::Asked(_) | Answer::Replied(_)) => {
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
-            }
+            Some(
+                Answer::Asked(_)
+                | Answer::Replied(_)
+                | Answer::Mappings(_)
+                | Answer::Sessions(_)
+                | Answer::Flushed(..),
+            ) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             Some(Answer::Done(told)) => format!("{told}\n").into_response(),
             Some(Answer::Refused(why)) => {
                 (StatusCode::CONFLICT, format!("{why}\n")).into_response()
@@ -184,7 +191,7 @@ impl Data {
         (kind, axum::body::Body::from_stream(body)).into_response()
     }
 
-    async fn answer(&self, request: Request) -> Option<Answer> {
+    pub(super) async fn answer(&self, request: Request) -> Option<Answer> {
         let (sender, answer) = oneshot::channel();
         self.requests.try_send((request, sender)).ok()?;
         let _ = rustix::io::write(&*self.bell, &1_u64.to_ne_bytes());
@@ -224,17 +231,6 @@ impl Data {
         let replica = snapshot.replica;
         Json(serde_json::json!({"ready": true, "replica": replica, "store": store})).into_response()
     }
-
-    async fn metrics(&self) -> Response {
-        let Some(Answer::Stats(snapshot)) = self.answer(Request::Stats).await else {
-            return busy();
-        };
-        const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-        match metrics::render(*snapshot) {
-            Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
-    }
 }
 
 /// Serves whoever connects, so many at a time; others wait in the kernel. One that does not send a
@@ -256,7 +252,7 @@ async fn answer_all(mut listener: impl Listener, routes: Router) -> io::Result<(
     }
 }
 
-fn busy() -> Response {
+pub(super) fn busy() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, "busy\n").into_response()
 }
 
@@ -371,8 +367,14 @@ fn routes(data: Data) -> Router {
             get(async |State(data): State<Data>| data.metrics().await),
         )
         .route("/", get(page))
-        .route("/status", get(asks(Request::Status)))
-        .route("/stats", get(asks(Request::Stats)))
+        .route(
+            "/status",
+            get(async |State(data): State<Data>| data.status().await),
+        )
+        .route(
+            "/stats",
+            get(async |State(data): State<Data>| data.stats().await),
+        )
         .route("/replicas", get(asks(Request::Replicas)))
         .route(
             "/events",
@@ -406,22 +408,25 @@ fn routes(data: Data) -> Router {
             "/trace",
             get(
                 async |State(data): State<Data>, Query(asked): Query<Asking>| match asked.probe() {
-                    Ok(probe) => data.ask(Request::Trace(probe)).await,
+                    Ok(probe) => data.trace(probe).await,
                     Err(why) => bad(why),
                 },
             ),
         )
         .route(
             "/mappings",
-            get(asks(Request::Mappings))
+            get(async |State(data): State<Data>| data.mappings().await)
                 .post(
                     async |State(data): State<Data>, Json(entries): Json<Vec<Entry>>| {
-                        data.ask(Request::Import(entries)).await
+                        data.import(entries).await
                     },
                 )
                 .layer(DefaultBodyLimit::max(BODY)),
         )
-        .route("/sessions", get(asks(Request::Sessions)))
+        .route(
+            "/sessions",
+            get(async |State(data): State<Data>| data.sessions().await),
+        )
         .route("/destinations", get(asks(Request::Destinations)))
         .route(
             "/mappings/{address}/{host}",
@@ -451,7 +456,7 @@ fn routes(data: Data) -> Router {
             post(
                 async |State(data): State<Data>, Segment(name): Segment<String>| match name.parse()
                 {
-                    Ok(name) => data.ask(Request::Flush { name }).await,
+                    Ok(name) => data.flush(name).await,
                     Err(error) => bad(error),
                 },
             ),

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::mrfdb;
-use super::show::{Socket, print, tell, text};
+use super::show::{MAPPINGS, Socket, csv, print, tell, text};
 use crate::admin::client::ClientError;
 
 /// Entries of one request.
@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         Action::Delete { address } => socket.request("DELETE", &format!("/mappings/{address}")),
         Action::List => socket
             .value("/mappings")
-            .map(|value| text::table(&value).into_bytes()),
+            .map(|value| text::table(&value, MAPPINGS).into_bytes()),
         Action::Import { file, format } => return import(socket, file, *format),
         Action::Upgrade { store } => return mrfdb::upgrade(store),
         Action::Measure {
@@ -124,8 +124,7 @@ fn export(socket: &Socket, format: Format, all: bool) -> Result<Vec<u8>, ClientE
     Ok(match format {
         Format::Json => format!("{rows:#}\n"),
         Format::Yaml => egress_config::schema::yaml(&rows),
-        Format::Csv if rows.as_array().is_some_and(Vec::is_empty) => "address,host\n".to_owned(),
-        Format::Csv => text::csv(&rows),
+        Format::Csv => csv::csv(&rows, &["address", "host"]),
     }
     .into_bytes())
 }
@@ -341,7 +340,7 @@ mod tests {
         for (format, text) in [
             (Format::Json, format!("{rows:#}")),
             (Format::Yaml, egress_config::schema::yaml(&rows)),
-            (Format::Csv, text::csv(&rows)),
+            (Format::Csv, csv::csv(&rows, &["address", "host"])),
         ] {
             assert_eq!(entries(&text, format), Ok(wanted.clone()), "{text}");
         }

@@ -1,5 +1,6 @@
 //! `show WHAT`: what a running gateway says of itself; `flush` and `tmctl` beside it.
 
+pub(super) mod csv;
 pub(super) mod text;
 
 use std::io::{self, IsTerminal, Write};
@@ -85,6 +86,32 @@ enum What {
     Events,
 }
 
+/// The columns of mappings.
+pub(super) const MAPPINGS: &[&str] = &["address", "host", "state", "sessions"];
+
+impl What {
+    /// The columns of a list, in their order.
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Mappings => MAPPINGS,
+            Self::Sessions => &[
+                "protocol",
+                "client",
+                "to",
+                "leaves_as",
+                "peer",
+                "state",
+                "expires_in_seconds",
+            ],
+            Self::Pools => &["address", "pool", "sessions", "high_water"],
+            Self::Destinations => &["protocol", "peer", "sessions", "over"],
+            Self::Replicas => &["replica", "state", "where"],
+            Self::Events => &["sequence", "at", "kind", "reason", "message"],
+            Self::Cache | Self::Stats => &[],
+        }
+    }
+}
+
 /// Show what a running gateway does.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -111,7 +138,7 @@ enum Output {
     Json,
     /// The same as YAML.
     Yaml,
-    /// With a line of names first.
+    /// With a line of names first; of stats and cache a line for each figure.
     Csv,
 }
 
@@ -170,8 +197,8 @@ fn look(arguments: &Arguments) -> Result<String, ClientError> {
         Output::Json => format!("{value:#}\n"),
         Output::Yaml => egress_config::schema::yaml(&value),
         Output::Table if arguments.what == What::Events => lines(&value),
-        Output::Table => text::table(&value),
-        Output::Csv => text::csv(&value),
+        Output::Table => text::table(&value, arguments.what.names()),
+        Output::Csv => csv::csv(&value, arguments.what.names()),
     })
 }
 
@@ -198,6 +225,7 @@ fn follow(arguments: &Arguments) -> ExitCode {
         return ExitCode::from(2);
     }
     let mut after = 0;
+    let mut is_first = true;
     loop {
         let events = match arguments.socket.value(&format!("/events?after={after}")) {
             Ok(events) => events,
@@ -209,8 +237,21 @@ fn follow(arguments: &Arguments) -> ExitCode {
                 let rows = events.as_array().into_iter().flatten();
                 rows.map(|row| format!("{row}\n")).collect()
             }
-            Output::Table | Output::Yaml | Output::Csv => lines(&events),
+            // The names stand above the first ones alone; YAML's list goes on.
+            Output::Csv => {
+                let told = csv::csv(&events, arguments.what.names());
+                match told.split_once('\n') {
+                    Some((_, rows)) if !is_first => rows.to_owned(),
+                    _ => told,
+                }
+            }
+            Output::Yaml if events.as_array().is_some_and(|rows| !rows.is_empty()) => {
+                egress_config::schema::yaml(&events)
+            }
+            Output::Yaml => String::new(),
+            Output::Table => lines(&events),
         };
+        is_first = false;
         let mut out = io::stdout().lock();
         if out
             .write_all(told.as_bytes())
@@ -300,7 +341,7 @@ pub(crate) fn tmctl(arguments: &Tmctl) -> ExitCode {
         columns.iter().map(cell).collect::<Vec<String>>()
     });
     let told = if arguments.csv {
-        text::lines(&columns, rows)
+        csv::lines(&columns, rows)
     } else {
         text::columns(&columns, rows)
     };
@@ -320,4 +361,89 @@ pub(super) fn print(told: Result<Vec<u8>, ClientError>) -> ExitCode {
 pub(super) fn tell(error: &ClientError) -> ExitCode {
     eprintln!("error: {error}");
     ExitCode::from(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::{Ipv4Addr, Ipv6Addr};
+
+    use serde::Serialize;
+
+    use super::*;
+    use crate::admin::{AddressRow, DestinationRow, EventRow, MappingRow, SessionRow};
+    use crate::host::redis::identity::ReplicaRow;
+
+    #[test]
+    fn lists_are_shown_with_every_member() {
+        fn names(row: impl Serialize) -> Vec<String> {
+            let row = serde_json::to_value(row).unwrap();
+            row.as_object().unwrap().keys().cloned().collect()
+        }
+        let text = String::new;
+        let rows = [
+            (
+                What::Mappings,
+                names(MappingRow {
+                    address: Ipv4Addr::UNSPECIFIED,
+                    host: Ipv6Addr::UNSPECIFIED,
+                    state: "",
+                    sessions: 0,
+                }),
+            ),
+            (
+                What::Sessions,
+                names(SessionRow {
+                    protocol: "",
+                    client: text(),
+                    to: text(),
+                    leaves_as: text(),
+                    peer: text(),
+                    state: text(),
+                    expires_in_seconds: 0,
+                }),
+            ),
+            (
+                What::Pools,
+                names(AddressRow {
+                    address: text(),
+                    pool: "",
+                    sessions: 0,
+                    high_water: 0,
+                }),
+            ),
+            (
+                What::Destinations,
+                names(DestinationRow {
+                    protocol: "",
+                    peer: text(),
+                    sessions: 0,
+                    over: 0,
+                }),
+            ),
+            (
+                What::Replicas,
+                names(ReplicaRow {
+                    replica: 0,
+                    state: "",
+                    about: text(),
+                    instance: text(),
+                }),
+            ),
+            (
+                What::Events,
+                names(EventRow {
+                    sequence: 0,
+                    at: text(),
+                    kind: "",
+                    reason: "",
+                    message: text(),
+                }),
+            ),
+        ];
+        for (what, names) in rows {
+            let mut shown = what.names().to_vec();
+            shown.sort_unstable();
+            assert_eq!(shown, names, "{what:?}");
+        }
+    }
 }

@@ -5,10 +5,11 @@
 //! outside one. The devices vanish with the process, and their routes with them; the rest is taken
 //! down, or, after a life that ended without a chance to, taken down at the next start.
 
+mod answering;
 mod devices;
 pub(super) mod made;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 use std::io;
 
@@ -69,6 +70,8 @@ pub(crate) struct Network {
     own: [u32; 2],
     /// Devices whose packets are led to us.
     ruled: Vec<String>,
+    /// Settings of the devices that we answer on.
+    answering: BTreeSet<String>,
     settings: Settings,
 }
 
@@ -147,6 +150,7 @@ impl Network {
             former: Made::default(),
             own: [0; 2],
             ruled: Vec::new(),
+            answering: BTreeSet::new(),
             settings,
         })
     }
@@ -160,13 +164,17 @@ impl Network {
         chosen: &BTreeMap<String, String>,
     ) -> Result<(), NetworkError> {
         self.former = core::mem::take(&mut self.made);
+        let answering = core::mem::take(&mut self.answering);
         let ruled = self.ruled.clone();
         let result = self.lead(plan, names, chosen);
         let mut former = core::mem::take(&mut self.former);
         if result.is_err() {
             self.made.join(former);
+            self.answering = answering;
+            self.answer_no_more_elsewhere();
             return result;
         }
+        self.answer_no_more_elsewhere();
         former.leave(&self.made);
         for error in self.remove(former) {
             tracing::warn!("not removed: {error}");
@@ -297,15 +305,7 @@ impl Network {
         inside: &Device,
     ) -> Result<(), NetworkError> {
         let name = &device.name;
-        // Answers for addresses that are the gateway's, at once.
-        for (setting, value) in [
-            (format!("net/ipv4/conf/{name}/proxy_arp"), "1"),
-            (format!("net/ipv4/neigh/{name}/proxy_delay"), "0"),
-            (format!("net/ipv6/conf/{name}/proxy_ndp"), "1"),
-            (format!("net/ipv6/neigh/{name}/proxy_delay"), "0"),
-        ] {
-            self.set(&setting, value)?;
-        }
+        self.answer_on(name)?;
         let snat = match &plan.snat {
             Snat::Pool { addresses, .. } if !vlan.internal => addresses.as_slice(),
             _ => &[],

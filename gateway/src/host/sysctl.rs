@@ -113,6 +113,28 @@ impl Settings {
         fs::rename(&new, &self.file)
     }
 
+    /// Puts back what is not needed any more; gives what could not be, which is tried again at the end.
+    pub(crate) fn put_back(&mut self, goes: impl Fn(&str) -> bool) -> Vec<(String, io::Error)> {
+        let mut failed = Vec::new();
+        let before = self.kept.settings.len();
+        self.kept.settings.retain(|name, value| {
+            let result = if goes(name) {
+                write_back(name, value)
+            } else {
+                return true;
+            };
+            let stays = result.is_err();
+            failed.extend(result.err().map(|error| (name.clone(), error)));
+            stays
+        });
+        if self.kept.settings.len() < before
+            && let Err(error) = self.save()
+        {
+            failed.push((self.file.display().to_string(), error));
+        }
+        failed
+    }
+
     /// Puts everything back; gives what could not be.
     pub(crate) fn restore(&mut self) -> Vec<(String, io::Error)> {
         let mut failed = Vec::new();
@@ -120,15 +142,7 @@ impl Settings {
         let mut settings: Vec<(String, String)> = settings.into_iter().collect();
         settings.sort_by_key(|(name, _)| turn(name));
         for (name, value) in settings {
-            // A device that is gone has no settings. What is as it was is not written: that too has
-            // effects.
-            let result = match read(&name) {
-                Ok(now) if now == value => Ok(()),
-                Ok(_) => fs::write(path(&name), value),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = result {
+            if let Err(error) = write_back(&name, &value) {
                 failed.push((name, error));
             }
         }
@@ -144,6 +158,16 @@ impl Settings {
 /// What a setting is now.
 pub(crate) fn read(name: &str) -> io::Result<String> {
     Ok(fs::read_to_string(path(name))?.trim().to_owned())
+}
+
+/// A device that is gone has no settings. What is as it was is not written: that too has effects.
+fn write_back(name: &str, value: &str) -> io::Result<()> {
+    match read(name) {
+        Ok(now) if now == value => Ok(()),
+        Ok(_) => fs::write(path(name), value),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn path(name: &str) -> PathBuf {

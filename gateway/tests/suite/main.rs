@@ -6,6 +6,7 @@ mod edges;
 mod hostile;
 mod independent;
 mod lab;
+mod martians;
 mod model;
 mod ownership;
 mod parameters;

@@ -93,7 +93,7 @@ pub(super) fn start(format: Format) -> io::Result<Log> {
     let (sender, jobs) = sync_channel(WAITING);
     thread::Builder::new()
         .name("log".to_owned())
-        .spawn(move || write(&jobs, format))?;
+        .spawn(move || write(&jobs, format, &mut io::stderr()))?;
     let log = Log(sender.clone());
     let builder = tracing_subscriber::fmt()
         .with_writer(move || Line(sender.clone()))
@@ -108,8 +108,8 @@ pub(super) fn start(format: Format) -> io::Result<Log> {
     Ok(log)
 }
 
-/// Writes lines until nobody has any more.
-fn write(jobs: &Receiver<Job>, format: Format) {
+/// Writes lines to whoever reads, until nobody has any more.
+fn write(jobs: &Receiver<Job>, format: Format, reader: &mut impl Write) {
     // A thread has its own privileges, and this one needs none.
     let _ = rustix::thread::set_capabilities(
         None,
@@ -124,7 +124,7 @@ fn write(jobs: &Receiver<Job>, format: Format) {
         let job = jobs.recv_timeout(TOLD_EVERY);
         let flushed = match job {
             Ok(Job::Line(line)) => {
-                let _ = io::stderr().write_all(&line);
+                let _ = reader.write_all(&line);
                 None
             }
             Ok(Job::Flush(flushed)) => Some(flushed),
@@ -134,7 +134,7 @@ fn write(jobs: &Receiver<Job>, format: Format) {
         tell_left_out();
         let lost = LOST.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            let _ = io::stderr().write_all(lost_line(lost, format).as_bytes());
+            let _ = reader.write_all(lost_line(lost, format).as_bytes());
         }
         drop(flushed);
     }
@@ -329,7 +329,70 @@ fn session(event: &Event) {
 
 #[cfg(test)]
 mod tests {
-    use super::{A_SECOND, Floods};
+    use super::*;
+
+    /// Reads nothing until it is told to.
+    struct Slow {
+        began: SyncSender<()>,
+        goes_on: Receiver<()>,
+        read: Vec<u8>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.read.is_empty() {
+                self.began.send(()).unwrap();
+                self.goes_on.recv().unwrap();
+            }
+            self.read.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_is_too_slow_stops_nobody_and_is_told_how_many_lines_it_missed() {
+        const MISSED: usize = 1000;
+        for format in [Format::Text, Format::Json] {
+            let (sender, jobs) = sync_channel(WAITING);
+            let ((began, begins), (go, goes_on)) = (sync_channel(1), sync_channel(1));
+            let mut reader = Slow {
+                began,
+                goes_on,
+                read: Vec::new(),
+            };
+            let log = thread::spawn(move || {
+                write(&jobs, format, &mut reader);
+                reader.read
+            });
+            let mut line = Line(sender);
+            line.write_all(b"first\n").unwrap();
+            begins.recv().unwrap();
+            // It has the first; so many wait, and none of these writes waits for it.
+            for number in 0..WAITING + MISSED {
+                line.write_all(format!("line {number}\n").as_bytes())
+                    .unwrap();
+            }
+            go.send(()).unwrap();
+            drop(line);
+            let read = String::from_utf8(log.join().unwrap()).unwrap();
+            let mut lines = read.lines();
+            assert_eq!(lines.next(), Some("first"));
+            let told = lines.next().unwrap();
+            let words = format!("{MISSED} lines of the log are missing here");
+            assert!(told.contains(&words), "{told}");
+            if format == Format::Json {
+                let told: serde_json::Value = serde_json::from_str(told).unwrap();
+                assert_eq!(told["fields"]["lost"], MISSED);
+            }
+            let rest: Vec<String> = lines.map(str::to_owned).collect();
+            let kept = (0..WAITING).map(|number| format!("line {number}"));
+            assert!(kept.eq(rest), "in order, and told once");
+        }
+    }
 
     #[test]
     fn of_a_flood_some_are_told_and_the_others_counted() {

@@ -2,14 +2,16 @@
 
 use serde_json::{Map, Value};
 
-/// A list of objects as a table; an object as a table of its counters, one for each of its parts.
-pub(crate) fn table(value: &Value) -> String {
+/// A list of objects as a table of what `names` says of them, or of all; an object as a table of its
+/// counters, one for each of its parts.
+pub(crate) fn table(value: &Value, names: &[&str]) -> String {
     match value {
-        Value::Array(rows) => {
-            let names = names(rows);
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        Value::Array(rows) if rows.is_empty() => "none\n".to_owned(),
+        Value::Array(rows) if names.is_empty() => {
+            let names: Vec<&str> = all(rows).collect();
             columns(&names, cells(rows, &names))
         }
+        Value::Array(rows) => columns(names, cells(rows, names)),
         Value::Object(parts) => object(parts),
         other => format!("{}\n", cell(other)),
     }
@@ -40,33 +42,17 @@ fn object(parts: &Map<String, Value>) -> String {
                 columns(&["name", "count"], rows)
             }
             Value::Object(counts) if counts.is_empty() => "none\n".to_owned(),
-            other => table(other),
+            other => table(other, &[]),
         };
     }
     text
 }
 
-/// The same with commas; of an object, its plain members.
-pub(crate) fn csv(value: &Value) -> String {
-    match value {
-        Value::Array(rows) => {
-            let names = names(rows);
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            lines(&names, cells(rows, &names))
-        }
-        Value::Object(parts) => {
-            let rows = parts
-                .iter()
-                .map(|(name, value)| vec![name.clone(), cell(value)]);
-            lines(&["what", "value"], rows)
-        }
-        other => format!("{}\n", cell(other)),
-    }
-}
-
-fn names(rows: &[Value]) -> Vec<String> {
+fn all(rows: &[Value]) -> impl Iterator<Item = &str> {
     let first = rows.first().and_then(Value::as_object);
-    first.map_or_else(Vec::new, |first| first.keys().cloned().collect())
+    first
+        .into_iter()
+        .flat_map(|first| first.keys().map(String::as_str))
 }
 
 fn cells<'a>(rows: &'a [Value], names: &'a [&str]) -> impl Iterator<Item = Vec<String>> + use<'a> {
@@ -84,9 +70,6 @@ fn cell(value: &Value) -> String {
 /// A table as the original prints it: dashes under the names, numbers to the right.
 pub(crate) fn columns(names: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let rows: Vec<Vec<String>> = rows.collect();
-    if names.is_empty() {
-        return "none\n".to_owned();
-    }
     let widths: Vec<usize> = names
         .iter()
         .enumerate()
@@ -118,26 +101,6 @@ pub(crate) fn columns(names: &[&str], rows: impl Iterator<Item = Vec<String>>) -
     text
 }
 
-/// A table with commas; a cell with a comma or a quote is quoted (RFC 4180).
-pub(crate) fn lines(names: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let quoted = |cell: &str| {
-        if cell.contains([',', '"', '\n']) {
-            format!("\"{}\"", cell.replace('"', "\"\""))
-        } else {
-            cell.to_owned()
-        }
-    };
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let cells: Vec<String> = cells.map(quoted).collect();
-        format!("{}\n", cells.join(","))
-    };
-    let mut text = line(&mut names.iter().copied());
-    for row in rows {
-        text += &line(&mut row.iter().map(String::as_str));
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,13 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_with_commas_are_quoted() {
-        let value = json!([{"a": "x,y", "b": "\"z\""}]);
-        assert_eq!(csv(&value), "a,b\n\"x,y\",\"\"\"z\"\"\"\n");
-    }
-
-    #[test]
     fn what_is_empty_is_said() {
-        assert_eq!(table(&json!([])), "none\n");
+        assert_eq!(table(&json!([]), &["address"]), "none\n");
     }
 }
