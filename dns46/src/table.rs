@@ -295,15 +295,18 @@ impl Table {
                 address: self.address(other),
             });
         }
-        let life = Life::new(Kind::Static, Seconds::ZERO);
+        self.set_reserved(offset, host, Life::new(Kind::Static, Seconds::ZERO));
+        Ok(())
+    }
+
+    fn set_reserved(&mut self, offset: u32, host: Ipv6Addr, life: Life) {
         self.pages.set(offset, host, life);
         self.by_host.insert(&self.pages, host, offset);
         self.events.push_back(Event::Mapped {
-            address,
+            address: self.address(offset),
             host,
             asker: None,
         });
-        Ok(())
     }
 
     /// Ends a static entry at once. `false`: there is none.

@@ -138,14 +138,8 @@ impl Blocks {
         client: (PoolId, IpAddr),
         head: &mut u32,
     ) -> Option<u32> {
-        if self.events.len() + self.open + 2 > self.events.capacity() {
-            return None;
-        }
         let number = self.span(address)?.head;
-        self.get(number)?;
-        self.take_unused(number);
-        self.adopt(number, client, head);
-        Some(number)
+        self.grant_this(number, client, head).then_some(number)
     }
 
     /// Takes a block out of the list of unused ones.

@@ -76,6 +76,16 @@ pub(crate) fn program(tree: &Tree) -> PathBuf {
     tree.target.join("release/egress-gateway")
 }
 
+/// The program, with words for the gateway that runs.
+pub(crate) fn asks(tree: &Tree, lab: &Lab, line: &str) -> Command {
+    let mut command = Command::new(program(tree));
+    command
+        .args(line.split_whitespace())
+        .arg("--state")
+        .arg(lab.folder.join("state"));
+    command
+}
+
 /// The first address that a pod is told.
 pub(crate) fn dig(
     lab: &Lab,
@@ -206,14 +216,7 @@ fn strangers(lab: &Lab) -> Result<(), String> {
 /// The gateway tells what it does, and takes orders.
 fn asked(tree: &Tree, lab: &Lab) -> Result<(), String> {
     let state = lab.folder.join("state");
-    let gateway = |line: &str| {
-        let mut command = Command::new(program(tree));
-        command
-            .args(line.split_whitespace())
-            .arg("--state")
-            .arg(&state);
-        text(command)
-    };
+    let gateway = |line: &str| text(asks(tree, lab, line));
     let tables = gateway("tmctl -d blade virtual_server_stat -s name,clientside.tot_conns")?;
     let link = lab.folder.join("tmctl");
     std::os::unix::fs::symlink(program(tree), &link).map_err(|error| error.to_string())?;

@@ -59,7 +59,7 @@ impl Drop for Running {
     }
 }
 
-/// The namespaces: `gw` between `p4` and `p6` on one bridge, and `out`.
+/// The namespaces: `gw` between `pod4` and `pod6` on one bridge, and `out`.
 pub(crate) struct Lab {
     root: PathBuf,
     /// In front of all names, so that two labs do not meet.
@@ -69,8 +69,8 @@ pub(crate) struct Lab {
     running: Vec<Running>,
 }
 
-pub(crate) const POD4: &str = "p4";
-pub(crate) const POD6: &str = "p6";
+pub(crate) const POD4: &str = "pod4";
+pub(crate) const POD6: &str = "pod6";
 pub(crate) const GATEWAY: &str = "gw";
 pub(crate) const OUTSIDE: &str = "out";
 /// Beyond the outside; made by who needs it.
@@ -94,34 +94,11 @@ pub(crate) const PACKAGES: &[(&str, &str)] = &[
     ("unbound", "unbound"),
 ];
 
-/// As `ip` understands them; `@` is the prefix.
-const LINKS: &str = "
-    -n @gw link add br-in type bridge
-    -n @gw link set br-in up
-    link add v4 netns @gw type veth peer name eth0 netns @p4
-    link add v6 netns @gw type veth peer name eth0 netns @p6
-    link add ext0 netns @gw type veth peer name eth0 netns @out
-    -n @gw link set v4 master br-in up
-    -n @gw link set v6 master br-in up
-    -n @gw link set ext0 up
-    -n @p4 link set eth0 up
-    -n @p6 link set eth0 up
-    -n @out link set eth0 up
-    -n @gw addr add 10.244.0.1/16 dev br-in
-    -n @gw addr add 2002::10:244:0:1/112 dev br-in nodad
-    -n @gw addr add 10.20.2.1/24 dev ext0
-    -n @gw addr add 2002::10:20:2:1/112 dev ext0 nodad
-    -n @gw route add default via 10.20.2.216
-    -n @gw -6 route add default via 2002::10:20:2:216
-    -n @p4 addr add 10.244.1.10/16 dev eth0
-    -n @p4 route add default via 10.244.0.2
-    -n @p6 addr add 2002::10:244:0:10/112 dev eth0 nodad
-    -n @p6 -6 route add default via 2002::10:244:0:2
-    -n @out addr add 10.20.2.216/24 dev eth0
-    -n @out addr add 2002::10:20:2:216/112 dev eth0 nodad
-    -n @out addr add 203.0.113.80/32 dev lo
-    -n @out addr add 2001:db8:46::80/128 dev lo nodad
-    -n @out -6 route add 2002::10:50:20:0/112 via 2002::10:20:2:1
+/// What `egress-gateway lab up` builds; `@` is the prefix.
+const LINKS: &str = include_str!("../../gateway/src/cli/lab/links.text");
+
+/// Beyond that: the outside would send strangers' packets to the gateway.
+const STRANGERS: &str = "
     -n @out route add 10.46.0.0/28 via 10.20.2.1
     -n @out -6 route add 2001:db8:64::/96 via 2002::10:20:2:1
 ";
@@ -165,7 +142,8 @@ impl Lab {
             read(program(tree, "ip", &format!("netns add {space}")))?;
             read(program(tree, "ip", &format!("-n {space} link set lo up")))?;
         }
-        for line in LINKS.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let lines = LINKS.lines().chain(STRANGERS.lines()).map(str::trim);
+        for line in lines.filter(|line| !line.is_empty()) {
             read(program(tree, "ip", &line.replace('@', &lab.prefix)))?;
         }
         lab.write("unbound.conf", UNBOUND.as_bytes())?;

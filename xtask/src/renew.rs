@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::host::{SET, dig, program, start_with, sum};
+use crate::host::{SET, asks, dig, program, start_with, sum};
 use crate::lab::{GATEWAY, Lab, POD4, Running};
 use crate::page;
 use crate::process::text;
@@ -140,15 +140,7 @@ fn reload(lab: &Lab, gateway: &Running, folder: &Path) -> Result<(), String> {
 
 /// What `trace`, `events`, `import` and `export` print.
 fn asked(tree: &Tree, lab: &Lab, mapped: &str) -> Result<(), String> {
-    let state = lab.folder.join("state");
-    let gateway = |line: &str| {
-        let mut command = Command::new(program(tree));
-        command
-            .args(line.split_whitespace())
-            .arg("--state")
-            .arg(&state);
-        text(command)
-    };
+    let gateway = |line: &str| text(asks(tree, lab, line));
     let file = lab.folder.join("entries.csv");
     let entries = "address,host\n10.46.0.1,2001:db8:46::1\n10.46.0.2,2001:db8:46::2\n";
     fs::write(&file, entries).map_err(|error| error.to_string())?;
@@ -175,10 +167,7 @@ fn asked(tree: &Tree, lab: &Lab, mapped: &str) -> Result<(), String> {
             return Err(format!("{line}: {told}"));
         }
     }
-    let mut spoofed = Command::new(program(tree));
-    spoofed
-        .args(["trace", "192.0.2.1", "203.0.113.80:80", "--state"])
-        .arg(&state);
+    let mut spoofed = asks(tree, lab, "trace 192.0.2.1 203.0.113.80:80");
     let output = spoofed.output().map_err(|error| error.to_string())?;
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.code() != Some(1) || !told.contains("spoofed-source") {

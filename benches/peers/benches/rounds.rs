@@ -3,14 +3,14 @@
 //!
 //! `SIZES="hot 100k"` and `ROUNDS=7` as they say. Exit code 1 if a promise is broken.
 
+mod rows;
+
 use core::hint::black_box;
-use core::time::Duration;
 use std::env;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use egress_benches::answers::{Answers, Floor, Query, START, Shape};
-use hickory_proto::op::Message;
+use egress_benches::answers::Shape;
 
 /// A turn is shorter than what a busy machine takes away at once, and long enough for the clock.
 const TURN: usize = 2_000;
@@ -20,73 +20,20 @@ const TURNS: usize = 40;
 const MOST: [(&str, f64); 3] = [("floor", 1.5), ("moka", 0.35), ("hickory", 0.05)];
 
 fn main() -> ExitCode {
-    let wanted = env::var("SIZES").unwrap_or_else(|_| "hot 100k 1M".to_owned());
     let rounds = env::var("ROUNDS").ok();
     let rounds = rounds.map_or(7, |number| number.parse().expect("a number"));
     let mut broken = 0;
-    for (size, names) in [("hot", 256), ("100k", 100_000), ("1M", 1_000_000)] {
-        if wanted.split(' ').any(|word| word == size) {
-            for shape in Shape::ALL {
-                broken += of_shape(shape, size, names, rounds);
-            }
+    for (size, names) in rows::sizes() {
+        for shape in Shape::ALL {
+            broken += of_shape(shape, size, names, rounds);
         }
     }
     ExitCode::from(u8::from(broken > 0))
 }
 
-/// What a row is called, and its answer to one query.
-type Row = (&'static str, Box<dyn FnMut(&Query)>);
-
 /// Prints the ratios; gives how many promises they break.
 fn of_shape(shape: Shape, size: &str, names: u32, rounds: usize) -> usize {
-    let mut answers = Answers::new(shape, names);
-    let mut floor = Floor::new(shape, names);
-    let turns = if size == "hot" { 256 } else { 1 << 20 };
-    let queries = answers.queries(turns);
-    let mut rows: Vec<Row> = Vec::new();
-    let mut now = START;
-    let messages = answers.messages(if size == "1M" { 0 } else { names });
-    rows.push((
-        "dnscache",
-        Box::new(move |query| {
-            now += Duration::from_nanos(100);
-            assert!(answers.answer(now, query) > 0);
-        }),
-    ));
-    rows.push((
-        "floor",
-        Box::new(move |query| assert!(floor.answer(query) > 0)),
-    ));
-    if !messages.is_empty() {
-        let quick = quick_cache::sync::Cache::new(2 * names as usize);
-        let moka = moka::sync::Cache::new(2 * u64::from(names));
-        for (name, message) in &messages {
-            quick.insert(name.clone(), message.clone());
-            moka.insert(name.clone(), message.clone());
-        }
-        moka.run_pending_tasks();
-        rows.push((
-            "quick_cache",
-            Box::new(move |query| {
-                black_box(quick.get(query.name()).expect("it is there"));
-            }),
-        ));
-        rows.push((
-            "moka",
-            Box::new(move |query| {
-                black_box(moka.get(query.name()).expect("it is there"));
-            }),
-        ));
-        let mut at = 0;
-        rows.push((
-            "hickory",
-            Box::new(move |_| {
-                at = (at + 1) % messages.len();
-                let message = Message::from_vec(black_box(&messages[at].1)).expect("sound");
-                black_box(message.to_vec().expect("sound"));
-            }),
-        ));
-    }
+    let (mut rows, queries) = rows::rows(shape, size, names);
     let mut times = vec![Vec::new(); rows.len()];
     let mut query = queries.iter().cycle();
     for _ in 0..rounds {

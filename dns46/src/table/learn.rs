@@ -91,13 +91,7 @@ impl Table {
             stored: true,
             ..Life::new(Kind::Static, Seconds::ZERO)
         };
-        self.pages.set(offset, host, life);
-        self.by_host.insert(&self.pages, host, offset);
-        self.events.push_back(Event::Mapped {
-            address,
-            host,
-            asker: None,
-        });
+        self.set_reserved(offset, host, life);
         true
     }
 

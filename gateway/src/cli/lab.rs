@@ -78,35 +78,11 @@ const LOOKS: Duration = Duration::from_millis(50);
 /// How many looks a start, or an end, may take.
 const MOST_LOOKS: u32 = 200;
 
-/// As `ip` understands them; `@` stands for `egress-lab-`.
-const LINKS: &str = "
-    -n @gw link add br-in type bridge
-    -n @gw link set br-in up
-    link add v4 netns @gw type veth peer name eth0 netns @pod4
-    link add v6 netns @gw type veth peer name eth0 netns @pod6
-    link add ext0 netns @gw type veth peer name eth0 netns @out
-    -n @gw link set v4 master br-in up
-    -n @gw link set v6 master br-in up
-    -n @gw link set ext0 up
-    -n @pod4 link set eth0 up
-    -n @pod6 link set eth0 up
-    -n @out link set eth0 up
-    -n @gw addr add 10.244.0.1/16 dev br-in
-    -n @gw addr add 2002::10:244:0:1/112 dev br-in nodad
-    -n @gw addr add 10.20.2.1/24 dev ext0
-    -n @gw addr add 2002::10:20:2:1/112 dev ext0 nodad
-    -n @gw route add default via 10.20.2.216
-    -n @gw -6 route add default via 2002::10:20:2:216
-    -n @pod4 addr add 10.244.1.10/16 dev eth0
-    -n @pod4 route add default via 10.244.0.2
-    -n @pod6 addr add 2002::10:244:0:10/112 dev eth0 nodad
-    -n @pod6 -6 route add default via 2002::10:244:0:2
-    -n @out addr add 10.20.2.216/24 dev eth0
-    -n @out addr add 2002::10:20:2:216/112 dev eth0 nodad
-    -n @out addr add 203.0.113.80/32 dev lo
-    -n @out addr add 2001:db8:46::80/128 dev lo nodad
-    -n @out -6 route add 2002::10:50:20:0/112 via 2002::10:20:2:1
-";
+/// As `ip` understands them; `@` stands for `egress-lab-`. The end-to-end tier builds the same.
+///
+/// Link-local addresses are given, not generated: for more than a second those are tentative, and until
+/// then the kernel asks for no neighbour.
+const LINKS: &str = include_str!("lab/links.text");
 
 /// The resources of the lab.
 const RESOURCES: [(&str, &str); 4] = [

@@ -129,23 +129,17 @@ impl SnatPool {
         }
         let set = self.sets.promote(&self.keys, &key, &all, true)?;
         set.see_to_resting(self.now, &all, rest);
-        let (table, bindings, keys) = (&self.table, &self.bindings, &self.keys);
+        let known = (&self.table, &self.bindings, &self.keys);
         let lot = (lot >> 32) as u32;
-        let port = set.pick_within(&all, (order, lot), &range, looks, |port| match mapping {
-            Mapping::PerFlow => {
-                let key = choice.inbound_key(address, port);
-                table.inbound(key.hash(keys), &key).is_some()
-            }
-            Mapping::EndpointIndependent => {
-                bindings.outside(keys, protocol, address, port).is_some()
-            }
+        let port = set.pick_within(&all, (order, lot), &range, looks, |port| {
+            choice.is_taken(known, address, port, mapping)
         });
         if port == Err(Nowhere::Unknown) {
             self.counters.searched_without_set();
         }
         let port = port.ok()?;
         set.give_back(&all, port);
-        let hash = choice.inbound_key(address, port).hash(keys);
+        let hash = choice.inbound_key(address, port).hash(&self.keys);
         Some(Outside {
             address,
             port,

@@ -3,10 +3,10 @@
 use core::net::IpAddr;
 
 use super::SnatPool;
-use crate::binding::Binding;
+use crate::binding::{Binding, Bindings};
 use crate::config::{Evict, Mapping, PoolId};
 use crate::event::{Closed, Exhausted};
-use crate::hash::Purpose;
+use crate::hash::{Keys, Purpose};
 use crate::key::InboundKey;
 use crate::looks::Looks;
 use crate::notice::Notice;
@@ -14,6 +14,7 @@ use crate::port::Ports;
 use crate::portset::{Nowhere, SetKey};
 use crate::record::{Hot, Kind, Octets};
 use crate::refused::Refused;
+use crate::table::Table;
 use crate::time::Ticks;
 use crate::tuple::{Protocol, TransportAddress};
 
@@ -41,6 +42,27 @@ pub(super) struct Outside {
 impl Choice {
     pub(super) const fn inbound_key(&self, address: u16, port: u16) -> InboundKey {
         InboundKey::new(address, port, self.peer, self.peer_port, self.kind)
+    }
+
+    /// Whether a port of an address is another's: of a session to the same peer, or of any binding, if
+    /// those do not name the peer.
+    #[inline]
+    pub(super) fn is_taken(
+        &self,
+        (table, bindings, keys): (&Table, &Bindings, &Keys),
+        address: u16,
+        port: u16,
+        mapping: Mapping,
+    ) -> bool {
+        match mapping {
+            Mapping::PerFlow => {
+                let key = self.inbound_key(address, port);
+                table.inbound(key.hash(keys), &key).is_some()
+            }
+            Mapping::EndpointIndependent => bindings
+                .outside(keys, self.kind.protocol(), address, port)
+                .is_some(),
+        }
     }
 
     pub(super) const fn set_key(&self, address: u16, mapping: Mapping) -> SetKey {
@@ -170,15 +192,9 @@ impl SnatPool {
                 .guess_port(choice, address, mapping, (&ports, order), 2, looks)
                 .ok_or(Nowhere::Full);
         };
-        let (table, bindings, keys) = (&self.table, &self.bindings, &self.keys);
-        let port = set.pick(self.now, &ports, order, rest, looks, |port| match mapping {
-            Mapping::PerFlow => {
-                let key = choice.inbound_key(address, port);
-                table.inbound(key.hash(keys), &key).is_some()
-            }
-            Mapping::EndpointIndependent => {
-                bindings.outside(keys, protocol, address, port).is_some()
-            }
+        let known = (&self.table, &self.bindings, &self.keys);
+        let port = set.pick(self.now, &ports, order, rest, looks, |port| {
+            choice.is_taken(known, address, port, mapping)
         });
         if port == Err(Nowhere::Unknown) {
             self.counters.searched_without_set();
@@ -186,7 +202,7 @@ impl SnatPool {
         let port = port?;
         // Not struck out twice: `claim_port` strikes out what it is given.
         set.give_back(&ports, port);
-        let hash = choice.inbound_key(address, port).hash(keys);
+        let hash = choice.inbound_key(address, port).hash(&self.keys);
         Ok(Outside {
             address,
             port,
