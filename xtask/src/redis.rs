@@ -1,6 +1,7 @@
 //! Several gateways, one mapping database: servers that fail, and gateways that do.
 
 mod manual;
+mod rate;
 mod replicas;
 mod ring;
 mod secure;
@@ -14,16 +15,38 @@ use crate::step::Outcome;
 use crate::tree::Tree;
 use ring::{COUNT, Ring, now};
 
-/// New names of each trouble, if `E2E_NAMES` does not say otherwise; the full figure is 10,000.
-const NAMES: usize = 900;
+/// How much is asked of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scale {
+    /// New names of each trouble.
+    pub(crate) names: usize,
+    /// How often rates are compared.
+    pub(crate) rounds: usize,
+}
+
+/// Scaled down, but for what `E2E_NAMES` says.
+const SMALL: Scale = Scale {
+    names: 900,
+    rounds: 3,
+};
 
 /// Numbers of names that single checks use.
 const FIRST: usize = 64;
 
 pub(crate) fn check(tree: &Tree) -> Outcome {
-    let mut told = run(tree, "redis")?;
+    let names = match std::env::var("E2E_NAMES") {
+        Ok(names) => names
+            .parse()
+            .map_err(|_| "E2E_NAMES: a number was expected")?,
+        Err(_) => SMALL.names,
+    };
+    check_with(tree, Scale { names, ..SMALL })
+}
+
+pub(crate) fn check_with(tree: &Tree, scale: Scale) -> Outcome {
+    let mut told = run(tree, "redis", scale)?;
     if exists("valkey-server", "--version") {
-        told = format!("{told}; with Valkey: {}", run(tree, "valkey")?);
+        told = format!("{told}; with Valkey: {}", run(tree, "valkey", scale)?);
     } else {
         let policy = text(program(tree, "apt-cache", "policy valkey-server"))?;
         if policy.contains("Candidate") && !policy.contains("Candidate: (none)") {
@@ -34,15 +57,9 @@ pub(crate) fn check(tree: &Tree) -> Outcome {
     Ok(told)
 }
 
-fn run(tree: &Tree, kind: &'static str) -> Outcome {
-    let names = match std::env::var("E2E_NAMES") {
-        Ok(names) => names
-            .parse()
-            .map_err(|_| "E2E_NAMES: a number was expected")?,
-        Err(_) => NAMES,
-    };
-    let mut ring = Ring::up(tree, kind, FIRST + 6 * names)?;
-    let result = all(&mut ring, names);
+fn run(tree: &Tree, kind: &'static str, scale: Scale) -> Outcome {
+    let mut ring = Ring::up(tree, kind, FIRST + 6 * scale.names)?;
+    let result = all(&mut ring, scale);
     result.map_err(|why| {
         let logs = fs_logs(&ring);
         format!("{why}\nthe gateways' logs:\n{logs}")
@@ -63,7 +80,8 @@ fn fs_logs(ring: &Ring) -> String {
     logs
 }
 
-fn all(ring: &mut Ring, names: usize) -> Outcome {
+fn all(ring: &mut Ring, scale: Scale) -> Outcome {
+    let names = scale.names;
     let mut said = BTreeMap::new();
     for number in 0..COUNT {
         ring.start_gateway(number)?;
@@ -84,12 +102,18 @@ fn all(ring: &mut Ring, names: usize) -> Outcome {
         );
     }
     away(ring, &mut said, from..from + names)?;
-    replicas::taken_over(ring, &mut said)?;
+    from += names;
+    let rest = from..from + names;
+    let whole = rate::whole(ring, &mut said, rest.start..rest.start + names / 2)?;
+    let killed = rest.start + names / 2..rest.end;
+    replicas::taken_over(ring, &mut said, killed)?;
+    consistent(ring, &said)?;
+    let alone = rate::alone(ring, scale.rounds)?;
     secure::check(ring)?;
-    let rate = rate(ring)?;
     let count = said.len();
     Ok(format!(
-        "{rate}; {count} names told, none lost, no address with two hosts"
+        "{alone}; a whole gateway answers {whole:.0} new names a second; {count} names told, none lost, \
+         no address with two hosts"
     ))
 }
 
@@ -135,7 +159,8 @@ fn asking(
 /// What an asker was told; the longest wait, and refusals.
 fn answers(ring: &Ring, said: &mut Said, pod: usize, first: usize) -> Result<(f32, u32), String> {
     let (mut longest, mut refusals) = (0_f32, 0);
-    for line in ring.log(&format!("asker-{pod}-{first}.log")).lines() {
+    let log = ring.log(&format!("asker-{pod}-{first}.log"));
+    for line in log.lines().filter(|line| !line.starts_with('#')) {
         let words: Vec<&str> = line.split(' ').collect();
         let [number, address, seconds, _, failures] = words.as_slice() else {
             return Err(format!("the asker prints {line:?}"));
@@ -365,7 +390,8 @@ fn away(ring: &mut Ring, said: &mut Said, names: core::ops::Range<usize>) -> Res
     }
     let mut askers = Vec::new();
     for pod in 0..COUNT {
-        askers.push(asking(ring, pod, names.start + pod * share, share, share)?);
+        let rate = share.min(400);
+        askers.push(asking(ring, pod, names.start + pod * share, share, rate)?);
     }
     for (pod, asker) in askers.into_iter().enumerate() {
         let ended = asker.ended();
@@ -396,66 +422,4 @@ fn away(ring: &mut Ring, said: &mut Said, names: core::ops::Range<usize>) -> Res
         names.len()
     );
     consistent(ring, said)
-}
-
-/// The store's part of new mappings, beside what the server does of itself.
-fn rate(ring: &mut Ring) -> Result<String, String> {
-    // Alone: the gateways would read what is written.
-    for gateway in ring.gateways.iter_mut().filter_map(Option::take) {
-        gateway.signal("TERM")?;
-        gateway.ended()?;
-    }
-    let master = ring.master()?;
-    // Side by side, up to three times: other processes of the machine disturb one more than the other.
-    let mut best = (0.0, 0.0);
-    for _ in 0..3 {
-        let pair = measured(ring, master)?;
-        println!(
-            "{:.0} mappings a second; redis-benchmark: {:.0}",
-            pair.0, pair.1
-        );
-        if best.1 == 0.0 || pair.0 * best.1 > best.0 * pair.1 {
-            best = pair;
-        }
-        if best.0 * 2.0 >= best.1 {
-            break;
-        }
-    }
-    let (ours, peer) = best;
-    let told = format!(
-        "{ours:.0} mappings a second, {:.2} of redis-benchmark",
-        ours / peer
-    );
-    if ours * 2.0 >= peer {
-        Ok(told)
-    } else {
-        Err(told)
-    }
-}
-
-/// Mappings a second, and what redis-benchmark says.
-fn measured(ring: &Ring, master: usize) -> Result<(f64, f64), String> {
-    let bench = format!(
-        "redis-benchmark -h {} -t set -c 50 -P 1 -n 100000 --csv",
-        Ring::address(master)
-    );
-    let peer = ring.text(&format!("s{master}"), &bench)?;
-    let cells = peer
-        .lines()
-        .find_map(|line| line.strip_prefix("\"SET\",\""));
-    let peer = cells.and_then(|cells| cells.split('"').next()?.parse::<f64>().ok());
-    let peer = peer.ok_or("redis-benchmark says nothing")?;
-    let told = ring.program(&format!("mappings measure --store {}", Ring::store()))?;
-    let word = told
-        .split(' ')
-        .nth(5)
-        .and_then(|word| word.parse::<f64>().ok());
-    let ours = word.ok_or_else(|| told.clone())?;
-    if told.contains(", 0 of them") {
-        Ok((ours, peer))
-    } else {
-        // A copy that was late, as on a machine that does other things: it does not count.
-        println!("{}", told.trim_end());
-        Ok((0.0, peer))
-    }
 }

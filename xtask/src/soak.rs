@@ -17,6 +17,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step::new("kills", kills),
     Step::new("storm", storm),
     Step::new("load", load),
+    Step::new("redis", redis),
 ];
 
 /// Each target for ten minutes, or `SOAK_FUZZ_SECONDS`, from its kept corpus.
@@ -104,6 +105,15 @@ fn load(tree: &Tree) -> Outcome {
     let told = crate::process::text(command)?;
     let ratio = told.lines().find(|line| line.contains(" of redb's "));
     Ok(ratio.ok_or_else(|| told.clone())?.to_owned())
+}
+
+/// Three gateways and the store they share, with 10,000 new names in each trouble; root.
+fn redis(tree: &Tree) -> Outcome {
+    let scale = crate::redis::Scale {
+        names: number("SOAK_NAMES", 10_000)? as usize,
+        rounds: 7,
+    };
+    crate::redis::check_with(tree, scale)
 }
 
 /// The packet crates' unit tests under Miri, which knows undefined behaviour when it runs.

@@ -1,6 +1,7 @@
 """Asks A of n<FIRST>.example and on, at a rate, and again until there is an address.
 
-asker.py RESOLVER FIRST COUNT A-SECOND; prints `NUMBER ADDRESS SECONDS TRIES FAILURES` for each name.
+asker.py RESOLVER FIRST COUNT A-SECOND [MOST-WAITING]; prints `NUMBER ADDRESS SECONDS TRIES FAILURES` for each name,
+then `# SECONDS` for all of them.
 """
 import select
 import socket
@@ -9,6 +10,7 @@ import sys
 import time
 
 resolver, first, count, rate = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+most = int(sys.argv[5]) if len(sys.argv) > 5 else count
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 sock.connect((resolver, 53))
@@ -43,7 +45,7 @@ waiting = {}  # number: [first sent, sent again at, tries, failures]
 sent = done = 0
 while done < count and time.monotonic() - start < 120:
     now = time.monotonic()
-    while sent < count and now - start >= sent / rate:
+    while sent < count and sent - done < most and now - start >= sent / rate:
         number = first + sent
         waiting[number & 0xFFFF] = [number, now, now + 1, 1, 0]
         sock.send(query(number))
@@ -71,4 +73,5 @@ while done < count and time.monotonic() - start < 120:
     del waiting[entry[0] & 0xFFFF]
     done += 1
     print(entry[0], found, "%.3f" % (time.monotonic() - entry[1]), entry[3], entry[4], flush=True)
+print("# %.3f" % (time.monotonic() - start))
 sys.exit(0 if done == count else 1)

@@ -1,5 +1,6 @@
 //! Replicas' numbers: seen, kept, lost, taken over.
 
+use core::ops::Range;
 use core::time::Duration;
 
 use super::ring::{COUNT, Ring};
@@ -7,8 +8,12 @@ use super::{Said, answers, asking, consistent, one, ready};
 use crate::lab::rest;
 use crate::process::text;
 
-/// A gateway is killed; another process takes its number, and its mappings.
-pub(super) fn taken_over(ring: &mut Ring, said: &mut Said) -> Result<(), String> {
+/// A gateway is killed while it is asked for `names`; another process takes its number, and its mappings.
+pub(super) fn taken_over(
+    ring: &mut Ring,
+    said: &mut Said,
+    names: Range<usize>,
+) -> Result<(), String> {
     let rows = ring.until("the replicas do not see each other", 10, |ring| {
         let rows = ring.ask(0, "show replicas -o csv")?;
         if rows.matches(",alive,").count() == COUNT - 1 && rows.contains("\n0,self,") {
@@ -34,6 +39,10 @@ pub(super) fn taken_over(ring: &mut Ring, said: &mut Said) -> Result<(), String>
     if spare.has_ended() || !ring.log("spare.log").contains("living holders") {
         return Err(format!("the spare says {}", ring.log("spare.log")));
     }
+    // For five seconds; the kill comes among them.
+    let count = names.len();
+    let asker = asking(ring, last, names.start, count, count.div_ceil(5))?;
+    rest(Duration::from_secs(2));
     let killed = ring.gateways[last].take().ok_or("it does not run")?;
     killed.signal("KILL")?;
     drop(killed);
@@ -51,6 +60,14 @@ pub(super) fn taken_over(ring: &mut Ring, said: &mut Said) -> Result<(), String>
     if again != address {
         return Err(format!("n{} was {address} and is {again}", last + 1));
     }
+    asker
+        .ended()
+        .map_err(|why| format!("names of a killed gateway: {why}"))?;
+    answers(ring, said, last, names.start)?;
+    // Those that were told before the kill too: its successor says the same of all.
+    asking(ring, last, names.start, count, 2000)?.ended()?;
+    answers(ring, said, last, names.start)?;
+    println!("killed while it was asked for {count} names: what it had told stands");
     let fresh = one(ring, said, last, last + 10)?;
     println!("replica {last} was taken over: {address} stands, and {fresh} is new");
     cut_off(ring, said, last)?;

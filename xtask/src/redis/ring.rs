@@ -86,7 +86,7 @@ spec:
   egressSnatpool: pool
   dnsNat46Enabled: true
   dnsNat46PoolIps: ["10.20.2.216"]
-  dnsNat46Ipv4Subnet: "10.46.0.0/16"
+  dnsNat46Ipv4Subnet: "10.46.0.0/15"
   maxTmmReplicas: 3
   maxReservedStaticIps: 16
   dnsCacheName: "ring-cache"
@@ -320,11 +320,22 @@ impl Ring {
 
     /// A gateway in the namespace of a number.
     pub(crate) fn gateway(&self, number: usize, replica: &str, state: &str) -> Command {
+        self.gateway_of(&Self::store(), number, replica, state)
+    }
+
+    /// The same, with another store.
+    pub(crate) fn gateway_of(
+        &self,
+        store: &str,
+        number: usize,
+        replica: &str,
+        state: &str,
+    ) -> Command {
         let mut run = self.command(&format!("g{number}"), &self.gateway.to_string_lossy());
         run.args(["run", "--config"])
             .arg(self.folder.join("config"))
             .args(["--interface", "1.1=eth0", "--interface", "1.2=eth1"])
-            .args(["--replica", replica, "--store", &Self::store(), "--state"])
+            .args(["--replica", replica, "--store", store, "--state"])
             .arg(self.folder.join(state));
         run
     }

@@ -3,7 +3,8 @@
 use crate::process::{read, text};
 use std::process::Command;
 
-use super::ring::Ring;
+use super::ring::{Ring, host};
+use super::{FIRST, Said, one};
 
 const CERTIFICATES: &[&str] = &[
     "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN=ca -days 2",
@@ -13,6 +14,7 @@ const CERTIFICATES: &[&str] = &[
     "x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out client.pem -days 2 -extfile client.ext",
 ];
 
+/// Once no gateway runs.
 pub(super) fn check(ring: &Ring) -> Result<(), String> {
     ring.write("server.ext", "subjectAltName=DNS:server\n")?;
     ring.write("client.ext", "extendedKeyUsage=clientAuth\n")?;
@@ -75,6 +77,26 @@ pub(super) fn check(ring: &Ring) -> Result<(), String> {
     if !told.contains(" 0 of them") {
         return Err(format!("over TLS: {told}"));
     }
-    println!("TLS: our certificate, the server's name, the password; refused without any of them");
+    let run = ring.gateway_of(&store, 0, "0", "state-tls");
+    let gateway = ring.launch(run, "gateway-tls.log")?;
+    let mut said = Said::new();
+    let number = FIRST - 1;
+    let told = ring.until("a gateway does not run over TLS", 15, |ring| {
+        ring.ask_state(0, "show stats -o json", "state-tls")?;
+        one(ring, &mut said, 0, number)
+    })?;
+    ring.until("what it told is not in the store", 5, |ring| {
+        let (_, shown, _) = ring.mrfdb(&format!("{at} -serverName=server {tls} -display=all"))?;
+        let is_there = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            matches!(words.as_slice(), [key, value] if key.ends_with(&told) && value.contains(&host(number)))
+        };
+        if shown.lines().any(is_there) { Ok(()) } else { Err(shown) }
+    })?;
+    gateway.signal("TERM")?;
+    gateway.ended()?;
+    println!(
+        "TLS: a gateway of its own, our certificate, the server's name, the password; refused without any of them"
+    );
     Ok(())
 }
