@@ -117,6 +117,8 @@ pub(crate) struct Stores {
     /// Addresses with an operation under way, and what waits for it.
     busy: BTreeMap<Ipv4Addr, VecDeque<StoreOperation>>,
     late: BTreeMap<u64, (Ipv4Addr, Ipv6Addr)>,
+    /// Deletions that are made up for, by number.
+    going: BTreeMap<u64, Ipv4Addr>,
     ready: VecDeque<(OperationId, StoreReply)>,
     news: VecDeque<News>,
     unshared: Unshared,
@@ -153,6 +155,7 @@ impl Stores {
             deadlines: BTreeSet::new(),
             busy: BTreeMap::new(),
             late: BTreeMap::new(),
+            going: BTreeMap::new(),
             ready: VecDeque::new(),
             news: VecDeque::new(),
             unshared: Unshared::default(),
@@ -304,6 +307,7 @@ impl Stores {
         if self.scope.owner(address) == Owner::Nobody {
             match (operation.action, reply) {
                 (StoreAction::Put { host, .. }, StoreReply::Done) => {
+                    self.unshared.ended(address);
                     self.statics.insert(address, host);
                 }
                 (StoreAction::Put { .. }, StoreReply::Conflict(host)) => {
@@ -352,6 +356,13 @@ impl Stores {
                 self.aside(StoreAction::Put { address, host });
                 self.finish(now, operation, StoreReply::Conflict(kept));
             }
+            (Stage::Forget, action, StoreReply::Failed)
+                if self.scope.owner(address(&action)) == Owner::Nobody =>
+            {
+                // An operator's word holds here at once, and in the store once it is back.
+                self.unshared.note(action);
+                self.on_journal(operation, Stage::Journal, action);
+            }
             (Stage::Forget, action, StoreReply::Done) => {
                 self.on_journal(operation, Stage::Journal, action);
             }
@@ -366,15 +377,32 @@ impl Stores {
         self.row.server = server;
         self.row.why.clear();
         self.row.found += 1;
+        self.make_up();
         if !is_start {
             self.news.push_back(News::Up { is_new });
+        }
+    }
+
+    /// Deletes from the store what was deleted while it was away.
+    fn make_up(&mut self) {
+        let gone: Vec<StoreAction> = self.unshared.gone().collect();
+        for action in gone {
+            let tag = self.number();
+            if let Some(shared) = &self.shared {
+                shared.submit(Work::Operation { tag, action });
+                self.going.insert(tag, address(&action));
+            }
         }
     }
 
     fn hear(&mut self, now: Duration, told: Told) {
         match told {
             Told::Reply(number, reply) => {
-                if let Some((operation, stage)) = self.open.remove(&number) {
+                if let Some(address) = self.going.remove(&number) {
+                    if reply != StoreReply::Failed {
+                        self.unshared.ended(address);
+                    }
+                } else if let Some((operation, stage)) = self.open.remove(&number) {
                     self.replied(now, operation, stage, reply);
                 } else if let Some((address, host)) = self.late.remove(&number)
                     && let StoreReply::Conflict(_) = reply
@@ -408,11 +436,18 @@ impl Stores {
                 self.row.why = why;
             }
             Told::Held(at) => self.held_at = Some(at),
+            Told::Change {
+                address,
+                host: Some(host),
+            } if self.unshared.is_gone(address, host) => {}
             Told::Change { address, host } => {
                 self.row.changes += 1;
                 self.news.push_back(News::Change { address, host });
             }
-            Told::Synced => self.news.push_back(News::Synced),
+            Told::Synced => {
+                self.make_up();
+                self.news.push_back(News::Synced);
+            }
             Told::Replicas(rows) => self.replicas = rows,
             Told::Fenced { by, .. } => self.news.push_back(News::Fenced { by }),
         }
@@ -452,7 +487,7 @@ impl Stores {
         }
         let news = self.news.pop_front();
         if matches!(news, Some(News::Up { .. } | News::Synced)) && self.is_up {
-            self.unshared.clear();
+            self.unshared.shared();
         }
         news
     }

@@ -1,6 +1,6 @@
 //! The store that replicas share: at the start, and what is heard of it later.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use std::io;
@@ -110,7 +110,9 @@ pub(super) fn open(
             .collect()
     };
     let (own, statics) = (of(Owner::Us), of(Owner::Nobody));
-    let (unshared, alone) = Unshared::open(unshared);
+    let unshared = Unshared::open(unshared);
+    let is_alone = |address: &&Ipv4Addr| unshared.is_set(**address);
+    let alone: BTreeSet<Ipv4Addr> = statics.keys().filter(is_alone).copied().collect();
     let shared = Shared::start(
         location,
         scope.clone(),

@@ -49,8 +49,7 @@ fn world(name: &str) -> World {
     let (sent, work) = channel();
     let (told, heard) = channel();
     let shared = Shared::between(sent, heard);
-    let (unshared, before) = Unshared::open(&folder.join("unshared"));
-    assert!(before.is_empty());
+    let unshared = Unshared::open(&folder.join("unshared"));
     let statics = BTreeMap::new();
     stores.share(shared, String::new(), DEADLINE, false, statics, unshared);
     World {
@@ -263,9 +262,67 @@ fn an_entry_that_is_set_while_the_store_is_away_is_remembered() {
     world.stores.submit(NOW, put(own(2), host(1)));
     assert_eq!(world.reply(NOW), StoreReply::Done);
     let path = world.folder.join("unshared");
-    assert_eq!(Unshared::open(&path).1, [own(2)]);
+    assert!(Unshared::open(&path).is_set(own(2)));
     world.up();
-    assert!(Unshared::open(&path).1.is_empty());
+    assert!(!Unshared::open(&path).is_set(own(2)));
+}
+
+#[test]
+fn an_entry_that_is_deleted_while_the_store_is_away_stays_deleted_over_a_restart() {
+    let mut world = world("deleted");
+    world.stores.follow(own(2), Some(host(1)));
+    assert_eq!(world.journal(own(2)), StoreReply::Found(host(1)));
+    world.stores.submit(NOW, delete(own(2), host(1)));
+    assert_eq!(world.reply(NOW), StoreReply::Done);
+    assert_eq!(world.journal(own(2)), StoreReply::Absent);
+    while world.work.try_recv().is_ok() {}
+    // The next process.
+    let path = world.folder.join("unshared");
+    world.stores.unshared = Unshared::open(&path);
+    world.up();
+    let (tag, action) = world.asked();
+    let (address, host) = (own(2), host(1));
+    assert_eq!(action, StoreAction::Delete { address, host });
+    // What the store says until it has done that is not believed.
+    let change = |host| Told::Change { address, host };
+    world.tell(change(Some(host)));
+    assert_eq!(world.stores.poll(NOW), None);
+    assert!(world.stores.poll_news().is_none());
+    // It failed: another try follows the next look at everything.
+    world.tell(Told::Reply(tag, StoreReply::Failed));
+    world.tell(Told::Synced);
+    let (tag, action) = world.asked();
+    assert_eq!(action, StoreAction::Delete { address, host });
+    world.tell(Told::Reply(tag, StoreReply::Done));
+    assert_eq!(world.stores.poll(NOW), None);
+    assert!(!path.exists());
+    // Set again, by anybody, it holds.
+    while world.stores.poll_news().is_some() {}
+    world.tell(change(Some(host)));
+    assert_eq!(world.stores.poll(NOW), None);
+    let news = world.stores.poll_news();
+    assert!(matches!(news, Some(News::Change { host: Some(_), .. })));
+}
+
+#[test]
+fn what_was_last_said_of_an_entry_while_the_store_was_away_holds() {
+    let mut world = world("last");
+    let path = world.folder.join("unshared");
+    for (operation, is_set) in [
+        (put(own(2), host(1)), true),
+        (delete(own(2), host(1)), false),
+        (put(own(2), host(3)), true),
+    ] {
+        world.stores.submit(NOW, operation);
+        assert_eq!(world.reply(NOW), StoreReply::Done);
+        let kept = Unshared::open(&path);
+        assert_eq!(
+            (kept.is_set(own(2)), kept.gone().count()),
+            (is_set, usize::from(!is_set))
+        );
+    }
+    std::fs::write(&path, "-10.0.0.2\n-x y\n10.0.0\n\n").unwrap();
+    assert_eq!(Unshared::open(&path).gone().count(), 0);
 }
 
 #[test]
