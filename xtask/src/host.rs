@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::lab::{GATEWAY, Lab, OUTSIDE, POD4, POD6, Running};
 use crate::moved;
-use crate::process::text;
+use crate::process::{cargo, text, watch};
 use crate::renew;
 use crate::step::Outcome;
 use crate::tree::Tree;
@@ -70,6 +70,12 @@ pub(crate) fn start_with(tree: &Tree, lab: &Lab, options: &[&str]) -> Result<Run
         lab.text(POD4, "ping -c 1 -W 1 10.244.0.2")
     })?;
     Ok(running)
+}
+
+/// Builds it as the sources are now: a step that is asked for alone must not run what was built before.
+pub(crate) fn build(tree: &Tree) -> Result<(), String> {
+    let line = "build --locked --release --package egress-gateway";
+    watch(cargo(tree, line))
 }
 
 pub(crate) fn program(tree: &Tree) -> PathBuf {

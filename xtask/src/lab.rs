@@ -126,6 +126,7 @@ remote-control:
 impl Lab {
     /// Builds it, with a name server and a web server outside that has a file of `bytes`.
     pub(crate) fn up(tree: &Tree, bytes: usize) -> Result<Self, String> {
+        crate::host::build(tree)?;
         let prefix = format!("egx{}-", std::process::id());
         let folder = tree.target.join("e2e-lab");
         let _ = std::fs::remove_dir_all(&folder);

@@ -153,7 +153,10 @@ impl Ring {
     pub(crate) fn up(tree: &Tree, kind: &'static str, names: usize) -> Result<Self, String> {
         let gateway = match std::env::var_os("E2E_GATEWAY") {
             Some(path) => PathBuf::from(path),
-            None => tree.target.join("release/egress-gateway"),
+            None => {
+                crate::host::build(tree)?;
+                crate::host::program(tree)
+            }
         };
         let mut ring = Self {
             prefix: format!("egr{}-", std::process::id()),
