@@ -380,6 +380,8 @@ fn dump(ring: &Ring, server: usize) -> Result<BTreeMap<String, String>, String> 
 
 /// Without any server answers go on, and the store knows them all once it is back.
 fn away(ring: &mut Ring, said: &mut Said, names: core::ops::Range<usize>) -> Result<(), String> {
+    ring.ask(1, "mappings set 10.46.0.5 2001:db8:46:1::fff5")?;
+    manual::everywhere(ring, "10.46.0.5", Some("2001:db8:46:1::fff5"))?;
     let share = names.len() / COUNT;
     let address = said.get(&1).cloned().unwrap_or_default();
     for server in &ring.servers {
@@ -406,6 +408,11 @@ fn away(ring: &mut Ring, said: &mut Said, names: core::ops::Range<usize>) -> Res
         .args([&address, "0.3"]);
     text(echo).map_err(|why| format!("store away: {why}"))?;
     ring.ask(1, "mappings set 10.46.0.6 2001:db8:46:1::fff6")?;
+    ring.ask(1, "mappings delete 10.46.0.5")?;
+    // Neither is forgotten by a process that starts before the store is back.
+    ring.gateways[1] = None;
+    ring.start_gateway(1)?;
+    ready(ring, 1, "away", 15)?;
     let metrics = ring.get(0, "/metrics")?;
     if !metrics.contains("egress_store{what=\"up\"} 0") {
         return Err(format!("store away: the metrics are\n{metrics}"));
@@ -417,6 +424,8 @@ fn away(ring: &mut Ring, said: &mut Said, names: core::ops::Range<usize>) -> Res
         ready(ring, number, "up", 30)?;
     }
     manual::everywhere(ring, "10.46.0.6", Some("2001:db8:46:1::fff6"))?;
+    // That an entry is missing is believed once whoever may have to write it again has had the time.
+    manual::within(ring, "10.46.0.5", None, 10)?;
     println!(
         "store away: {} names answered from the journals, and caught up",
         names.len()

@@ -32,6 +32,9 @@ const MARGIN: Duration = Duration::from_secs(3);
 /// Answers that went on the journal alone, whose replies may still come.
 const LATE: usize = 65_536;
 
+/// Until a deletion that failed is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+
 /// The store, for people and programs.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct StoreRow {
@@ -119,6 +122,8 @@ pub(crate) struct Stores {
     late: BTreeMap<u64, (Ipv4Addr, Ipv6Addr)>,
     /// Deletions that are made up for, by number.
     going: BTreeMap<u64, Ipv4Addr>,
+    /// When those that failed are tried again.
+    makes_up_at: Option<Duration>,
     ready: VecDeque<(OperationId, StoreReply)>,
     news: VecDeque<News>,
     unshared: Unshared,
@@ -156,6 +161,7 @@ impl Stores {
             busy: BTreeMap::new(),
             late: BTreeMap::new(),
             going: BTreeMap::new(),
+            makes_up_at: None,
             ready: VecDeque::new(),
             news: VecDeque::new(),
             unshared: Unshared::default(),
@@ -399,7 +405,9 @@ impl Stores {
         match told {
             Told::Reply(number, reply) => {
                 if let Some(address) = self.going.remove(&number) {
-                    if reply != StoreReply::Failed {
+                    if reply == StoreReply::Failed {
+                        self.makes_up_at = Some(now.saturating_add(AGAIN));
+                    } else {
                         self.unshared.ended(address);
                     }
                 } else if let Some((operation, stage)) = self.open.remove(&number) {
@@ -444,10 +452,7 @@ impl Stores {
                 self.row.changes += 1;
                 self.news.push_back(News::Change { address, host });
             }
-            Told::Synced => {
-                self.make_up();
-                self.news.push_back(News::Synced);
-            }
+            Told::Synced => self.news.push_back(News::Synced),
             Told::Replicas(rows) => self.replicas = rows,
             Told::Fenced { by, .. } => self.news.push_back(News::Fenced { by }),
         }
@@ -462,6 +467,12 @@ impl Stores {
         }
         while let Some(told) = self.shared.as_ref().and_then(Shared::poll) {
             self.hear(now, told);
+        }
+        if self.makes_up_at.is_some_and(|at| at <= now) {
+            self.makes_up_at = None;
+            if self.is_up {
+                self.make_up();
+            }
         }
         while let Some((at, number)) = self.deadlines.first().copied()
             && at <= now
@@ -497,7 +508,8 @@ impl Stores {
         if !self.ready.is_empty() || !self.news.is_empty() {
             return Some(Duration::ZERO);
         }
-        self.deadlines.first().map(|(at, _)| *at)
+        let late_at = self.deadlines.first().map(|(at, _)| *at);
+        late_at.into_iter().chain(self.makes_up_at).min()
     }
 
     /// The store must have this, of which clients were told.

@@ -141,8 +141,17 @@ pub(super) fn session(ring: &Ring) -> Result<(), String> {
 
 /// Within a second every gateway holds an address to stand for a host, or for nothing.
 pub(super) fn everywhere(ring: &Ring, address: &str, host: Option<&str>) -> Result<(), String> {
+    within(ring, address, host, 1)
+}
+
+pub(super) fn within(
+    ring: &Ring,
+    address: &str,
+    host: Option<&str>,
+    seconds: u64,
+) -> Result<(), String> {
     for number in 0..COUNT {
-        ring.until("an entry is not in effect", 1, |ring| {
+        ring.until("an entry is not in effect", seconds, |ring| {
             let rows = ring.ask(number, "show mappings -o csv")?;
             let mut rows = rows.lines().filter(|row| !row.contains("quarantine"));
             let found = rows.find_map(|row| row.strip_prefix(&format!("{address},")));

@@ -151,6 +151,11 @@ pub(super) fn open(
         None => {
             tracing::warn!("the store is away: started with what the journal holds");
             taken += gateway.load(now, own);
+            for (address, host) in statics {
+                if alone.contains(&address) {
+                    stores.assert(address, host);
+                }
+            }
         }
     }
     Ok((stores, taken))

@@ -288,9 +288,12 @@ fn an_entry_that_is_deleted_while_the_store_is_away_stays_deleted_over_a_restart
     world.tell(change(Some(host)));
     assert_eq!(world.stores.poll(NOW), None);
     assert!(world.stores.poll_news().is_none());
-    // It failed: another try follows the next look at everything.
+    // It failed: another try follows.
     world.tell(Told::Reply(tag, StoreReply::Failed));
-    world.tell(Told::Synced);
+    assert_eq!(world.stores.poll(NOW), None);
+    let again_at = world.stores.poll_timeout().unwrap();
+    assert!(again_at > NOW);
+    assert_eq!(world.stores.poll(again_at), None);
     let (tag, action) = world.asked();
     assert_eq!(action, StoreAction::Delete { address, host });
     world.tell(Told::Reply(tag, StoreReply::Done));
