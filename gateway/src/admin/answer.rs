@@ -8,7 +8,7 @@ use egress_config::Plan;
 use egress_gateway::{Gateway, Probe, Step};
 use snatpool::{PoolId, Session};
 
-use super::pages::{ADDRESSES, ANSWERS, SLOTS};
+use super::pages::{ADDRESSES, ANSWERS, FREE, SLOTS};
 use super::{
     AddressRow, Answer, DestinationRow, Entry, Imported, Page, Request, Snapshot, TraceReport,
     TraceStep, pages, status,
@@ -78,7 +78,7 @@ pub(crate) fn answer(
     }
 }
 
-fn mappings(
+pub(super) fn mappings(
     now: Duration,
     gateway: &Gateway,
     plan: &Plan,
@@ -87,9 +87,15 @@ fn mappings(
     let subnet = plan.dns46.as_ref().map(|dns46| dns46.subnet);
     let (rows, next) = subnet.map_or((Vec::new(), None), |subnet| {
         let (first, end) = (subnet.network().max(from), subnet.broadcast());
-        let next = first.to_bits().checked_add(ADDRESSES);
-        let next = next.map(Ipv4Addr::from_bits).filter(|next| *next <= end);
-        let last = next.map_or(end, |next| Ipv4Addr::from_bits(next.to_bits() - 1));
+        // The next page begins at the next mapping, if there is one within reach.
+        let last = behind(first, ADDRESSES - 1).min(end);
+        let reach = behind(last, FREE).min(end);
+        let mut further = gateway.mappings_in(behind(last, 1)..=reach);
+        let next = match further.next() {
+            Some(mapping) if last < end => Some(mapping.address),
+            None if reach < end => Some(behind(reach, 1)),
+            _ => None,
+        };
         (gateway.mappings_in(first..=last).collect(), next)
     });
     Page {
@@ -97,6 +103,10 @@ fn mappings(
         rows,
         next,
     }
+}
+
+fn behind(address: Ipv4Addr, count: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(address.to_bits().saturating_add(count))
 }
 
 fn sessions(now: Duration, gateway: &Gateway, from: u32) -> Page<Session, u32> {

@@ -27,6 +27,9 @@ pub(super) const SLOTS: u32 = 1024;
 /// Addresses of the DNS46 subnet that one page looks at, and entries that are set at once.
 pub(super) const ADDRESSES: u32 = 4096;
 
+/// Free addresses that are passed over on the way to the next page.
+pub(super) const FREE: u32 = 1 << 20;
+
 /// Places of cached answers that one page looks at.
 pub(super) const ANSWERS: u32 = 4096;
 

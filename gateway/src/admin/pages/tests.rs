@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use serde_json::Value;
 
 use super::*;
-use crate::admin::answer::answer;
+use crate::admin::answer::{self, answer};
 use crate::admin::client;
 use crate::admin::server::Admin;
 use crate::cli::{Captures, Events, Questions};
@@ -44,6 +44,31 @@ fn open(gateway: &mut Gateway, port: u16) {
     let mut buf = PacketBuf::new(&mut buffer, place).unwrap();
     let verdict = gateway.handle_packet(Duration::ZERO, Side::Inside, &mut buf);
     assert_eq!(verdict, Verdict::Forward);
+}
+
+/// Of a large subnet, pages of free addresses are not asked for one by one.
+#[test]
+fn free_addresses_take_no_pages() {
+    let mut plan = plan();
+    let dns46 = plan.dns46.as_mut().unwrap();
+    dns46.subnet = "100.64.0.0/10".parse().unwrap();
+    dns46.reserved = None;
+    dns46.slice = dns46.subnet.network()..=dns46.subnet.broadcast();
+    dns46.usable = dns46.slice.clone();
+    let mut gateway = Gateway::new(&plan, [7; 32]).unwrap();
+    let addresses = [[100, 64, 0, 1], [100, 65, 0, 7], [100, 127, 255, 254]].map(Ipv4Addr::from);
+    let host = |address: Ipv4Addr| address.to_ipv6_compatible();
+    let mappings = addresses.map(|address| (address, host(address)));
+    assert_eq!(gateway.load(Duration::ZERO, mappings), 3);
+    let (mut found, mut pages, mut from) = (Vec::new(), 0, Some(Ipv4Addr::UNSPECIFIED));
+    while let Some(at) = from {
+        let page = answer::mappings(Duration::ZERO, &gateway, &plan, at);
+        found.extend(page.rows.into_iter().map(|mapping| mapping.address));
+        pages += 1;
+        from = page.next;
+    }
+    assert_eq!(found, addresses);
+    assert!(pages < 12, "{pages} pages");
 }
 
 /// Every answer of the data thread is short, and there is one a turn; together they are whole, also to two
