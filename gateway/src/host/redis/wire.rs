@@ -19,7 +19,7 @@ pub(crate) enum StoreError {
     File { file: String, why: String },
     #[error("TLS: {0}")]
     Tls(String),
-    #[error("{0}")]
+    #[error("{}", told_of(.0))]
     Io(#[from] io::Error),
     /// What the server says to a command.
     #[error("the server says: {0}")]
@@ -145,7 +145,7 @@ impl Connection {
         match self.parser.parse_value(&mut self.stream) {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.is_timeout() => Ok(None),
-            Err(error) => Err(StoreError::Reply(error.to_string())),
+            Err(error) => Err(StoreError::Reply(clean(&error.to_string()))),
         }
     }
 
@@ -176,9 +176,25 @@ impl Connection {
             Some("master") => Ok(()),
             role => Err(StoreError::Role {
                 server: self.server.to_string(),
-                role: role.unwrap_or("nothing known").to_owned(),
+                role: clean(role.unwrap_or("nothing known")),
             }),
         }
+    }
+}
+
+/// One line, of a length that can be read, without what would steer a terminal: who says it need not be the
+/// server.
+fn clean(text: &str) -> String {
+    const MOST: usize = 200;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line: String = words.join(" ").escape_debug().take(MOST).collect();
+    line.replace("\\\"", "\"").replace("\\'", "'")
+}
+
+fn told_of(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "no reply in time".to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -195,7 +211,8 @@ pub(crate) fn told(reply: Value) -> Result<Value, StoreError> {
     match reply {
         Value::ServerError(error) => {
             let details = error.details().unwrap_or_default();
-            Err(StoreError::Server(format!("{} {details}", error.code())))
+            let said = format!("{} {details}", error.code());
+            Err(StoreError::Server(clean(&said)))
         }
         other => Ok(other),
     }
@@ -218,5 +235,30 @@ pub(crate) fn list(value: Value) -> Vec<Value> {
     match value {
         Value::Array(values) | Value::Set(values) => values,
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_is_one_line_that_steers_no_terminal() {
+        assert_eq!(
+            clean("Parse error\n  |\n 1 | \u{1b}[31m"),
+            "Parse error | 1 | \\u{1b}[31m"
+        );
+        assert_eq!(clean("wants 'a' \"b\""), "wants 'a' \"b\"");
+        assert_eq!(clean(&"x".repeat(5000)).len(), 200);
+    }
+
+    #[test]
+    fn a_time_that_is_over_is_called_so() {
+        for kind in [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut] {
+            assert_eq!(
+                StoreError::from(io::Error::from(kind)).to_string(),
+                "no reply in time"
+            );
+        }
     }
 }
