@@ -13,7 +13,7 @@ impl Gateway {
         self.dns46.mappings()
     }
 
-    /// Those of some addresses; see [`Dns46::mappings_in`].
+    /// Those of some addresses; see [`mappings_in`](dns46::Dns46::mappings_in).
     pub fn mappings_in(
         &self,
         addresses: RangeInclusive<Ipv4Addr>,
@@ -26,7 +26,7 @@ impl Gateway {
         self.snat.sessions()
     }
 
-    /// Those in a range of [slots](Self::session_slots); see [`SnatPool::sessions_in`].
+    /// Those in a range of [slots](Self::session_slots); see [`sessions_in`](snatpool::SnatPool::sessions_in).
     pub fn sessions_in(&self, slots: Range<u32>) -> impl Iterator<Item = snatpool::Session> {
         self.snat.sessions_in(slots)
     }
