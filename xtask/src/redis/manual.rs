@@ -38,6 +38,16 @@ $ -display=10.46.0.4
 $ -display=10.46.0.4
 | t_dns4610.46.0.4                                              2001:db8:46:1::fff4
 | t_nat462001:db8:46:1::fff4                                    10.46.0.4
+! LPUSH t_dns4610.46.0.7 x
+! LPUSH t_nat462001:db8:46:1::fff8 x
+$ -display=10.46.0.7
+| 
+$ -set -key=10.46.0.7 -val=2001:db8:46:1::fff8 --force
+$ -display=10.46.0.7
+| t_dns4610.46.0.7                                              2001:db8:46:1::fff8
+| t_nat462001:db8:46:1::fff8                                    10.46.0.7
+$ -delete -key=10.46.0.7
+! LPUSH t_dns4610.46.0.8 x
 ";
 
 /// What is refused, and why.
@@ -53,6 +63,10 @@ const REFUSED: &[(&str, &str)] = &[
     (
         "-delete -key=10.46.0.2 -val=2001:db8:46:1::fff6",
         "stands for 2001:db8:46:1::fff2",
+    ),
+    (
+        "-set -key=10.46.0.8 -val=2001:db8:46:1::fff6",
+        "cannot be read",
     ),
     (
         "-delete -key=10.46.0.9 -val=2001:db8:46:1::fff6",
@@ -111,6 +125,7 @@ pub(super) fn session(ring: &Ring) -> Result<(), String> {
             return Err(format!("mrfdb {action}: {code:?}, {err}"));
         }
     }
+    ring.server(ring.master()?, "DEL t_dns4610.46.0.8")?;
     everywhere(ring, "10.46.0.2", Some("2001:db8:46:1::fff2"))?;
     everywhere(ring, "10.46.0.3", Some("2001:db8:46:1::fff3"))?;
     everywhere(ring, "10.46.0.4", Some("2001:db8:46:1::fff4"))?;

@@ -13,22 +13,27 @@ use super::keys::{self, Keys};
 use super::wire::bytes;
 
 /// Both scripts that write begin so. KEYS: host, address, lease, replica. ARGV: what is wanted and what else is
-/// as good, the address, the expiry, who we are (empty: anybody may).
+/// as good, the address, the expiry, who we are (empty: anybody may). A key that holds no text (a list, say) is no
+/// host's, and no reason to fail.
 const PUT: &str = r"
 local function plain(text) return string.match(text, '[^S]*$') end
+local function get(key)
+  local got = redis.pcall('GET', key)
+  return type(got) == 'table' and '?' or got
+end
 if ARGV[5] ~= '' and redis.call('GET', KEYS[4]) ~= ARGV[5] then return 'fenced' end
 local lasts = ARGV[4] == '0'
 local function add(key, value)
   if lasts then return redis.call('SET', key, value, 'NX') end
   return redis.call('SET', key, value, 'PX', ARGV[4], 'NX')
 end
-local kept = not add(KEYS[1], ARGV[1]) and redis.call('GET', KEYS[1])
+local kept = not add(KEYS[1], ARGV[1]) and get(KEYS[1])
 if kept then
   local same = plain(kept) == ARGV[1] or kept == ARGV[2]
   if not same then
     if ARGV[6] ~= 'assert' then return {kept} end
     local back = ARGV[8] .. plain(kept)
-    local old = redis.call('GET', back)
+    local old = get(back)
     if old and plain(old) == ARGV[3] then redis.call('DEL', back) end
   end
   lasts = lasts or redis.call('PTTL', KEYS[1]) == -1
@@ -41,13 +46,13 @@ local function renew(key)
 end
 if kept and kept == ARGV[1] then renew(KEYS[1]) elseif kept then write(KEYS[1], ARGV[1]) end
 if add(KEYS[2], ARGV[3]) then return 1 end
-local back = redis.call('GET', KEYS[2])
+local back = get(KEYS[2])
 if back == ARGV[3] then
   renew(KEYS[2])
   return 1
 end
 if plain(back) ~= ARGV[3] then
-  local other = redis.call('GET', ARGV[7] .. plain(back))
+  local other = get(ARGV[7] .. plain(back))
   if other and (plain(other) == ARGV[1] or other == ARGV[2]) then return 1 end
 end
 write(KEYS[2], ARGV[3])
