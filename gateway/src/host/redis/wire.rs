@@ -238,6 +238,32 @@ pub(crate) fn list(value: Value) -> Vec<Value> {
     }
 }
 
+/// A server that says to each command what is written beside its name, and to others nothing. Where a name is there
+/// several times, each is for one connection, the last for all further ones.
+#[cfg(test)]
+pub(crate) fn scripted(replies: &'static [(&'static str, &'static str)]) -> Server {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for (turn, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let mut parser = Parser::new();
+                while let Ok(Value::Array(words)) = parser.parse_value(&mut stream) {
+                    let name = words.first().and_then(string);
+                    let of = replies
+                        .iter()
+                        .filter(|(of, _)| Some(*of) == name.as_deref());
+                    if let Some((_, text)) = of.take(turn + 1).last() {
+                        let _ = stream.write_all(text.as_bytes());
+                    }
+                }
+            });
+        }
+    });
+    Server::parse(&address, 0).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
