@@ -107,7 +107,11 @@ impl Identity {
         let claim = scripts.claim(keys, self.replica, &self.instance, LEASE, &self.about);
         match told(connection.ask(claim)?)? {
             Value::Array(_) => Ok(None),
-            value => Ok(Some(string(&value).unwrap_or_default())),
+            value => {
+                // Anything else is no leave to hand addresses out.
+                let strange = || StoreError::Reply("no reply to a claim".to_owned());
+                string(&value).map(Some).ok_or_else(strange)
+            }
         }
     }
 
@@ -198,4 +202,36 @@ pub(crate) fn claim_any(
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::location::Location;
+    use super::super::wire::scripted;
+    use super::*;
+
+    #[test]
+    fn a_number_is_ours_by_the_reply_of_the_script_alone() {
+        let folder = std::env::temp_dir().join(format!("identity-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let identity = Identity::of(&folder, 0).unwrap();
+        let claims: [(&[(&str, &str)], _); 6] = [
+            (&[("EVALSHA", "$0\r\n\r\n")], Some(Some(""))),
+            (&[("EVALSHA", "$1\r\nx\r\n")], Some(Some("x"))),
+            (&[("EVALSHA", "*1\r\n$1\r\nx\r\n")], Some(None)),
+            (&[("EVALSHA", "$-1\r\n")], None),
+            (&[("EVALSHA", ":1\r\n")], None),
+            (&[("EVALSHA", "-NOSCRIPT none\r\n")], None),
+        ];
+        for (replies, wanted) in claims {
+            let server = scripted(replies);
+            let location: Location = format!("redis://{server}").parse().unwrap();
+            let mut connection = Connection::open(&server, &location.access, HEARTBEAT).unwrap();
+            let claimed = identity.claim(&mut connection, &Scripts::new(), &location.keys);
+            let claimed = claimed.ok();
+            let claimed = claimed.as_ref().map(Option::as_deref);
+            assert_eq!(claimed, wanted, "{replies:?}");
+        }
+        let _ = fs::remove_dir_all(&folder);
+    }
 }
