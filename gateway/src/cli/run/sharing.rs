@@ -15,6 +15,7 @@ use crate::host::journal::Journal;
 use crate::host::redis::client::{self, Told};
 use crate::host::redis::identity::{self, HEARTBEAT, Identity, LEASE};
 use crate::host::redis::location::Location;
+use crate::host::redis::wire::StoreError;
 use crate::host::redis::{Owner, Scope, Shared, sentinel};
 use crate::host::stores::{News, Stores, Unshared};
 
@@ -69,12 +70,14 @@ pub(super) fn claim(
     loop {
         let why = match sentinel::connect(location, HEARTBEAT) {
             Ok(mut connection) => {
-                match identity::claim_any(&mut connection, &location.keys, replicas, state)? {
-                    Some(identity) => {
+                match identity::claim_any(&mut connection, &location.keys, replicas, state) {
+                    Ok(Some(identity)) => {
                         tracing::info!(replica = identity.replica, "replica number claimed");
                         return Ok(identity);
                     }
-                    None => format!("all {replicas} replica numbers have living holders"),
+                    Ok(None) => format!("all {replicas} replica numbers have living holders"),
+                    // The store went away in this moment.
+                    Err(error) => error.downcast::<StoreError>()?.to_string(),
                 }
             }
             Err(error) => error.to_string(),
@@ -266,4 +269,26 @@ pub(super) fn turn(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::redis::wire::scripted;
+
+    #[test]
+    fn a_number_is_waited_for_although_the_store_goes_away_while_it_is_claimed() {
+        let folder = std::env::temp_dir().join(format!("claim-{}", std::process::id()));
+        let server = scripted(&[
+            ("ROLE", "*1\r\n$6\r\nmaster\r\n"),
+            ("SCRIPT", "+loaded\r\n"),
+            ("MGET", "*2\r\n$-1\r\n$-1\r\n"),
+            ("EVALSHA", "-READONLY a replica now\r\n"),
+            ("EVALSHA", "$0\r\n\r\n"),
+        ]);
+        let location: Location = format!("redis://{server}").parse().unwrap();
+        let identity = claim(&location, &folder, 1).unwrap();
+        assert_eq!(identity.replica, 0);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }
