@@ -3,11 +3,13 @@
 use core::time::Duration;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Instant;
 
 use redis::{Cmd, Parser, Value, cmd};
 use rustls::{ClientConnection, StreamOwned};
 
 use super::access::Access;
+use super::client::now;
 use super::location::Server;
 
 /// Why the store did not do what was asked.
@@ -64,8 +66,27 @@ impl Write for Stream {
     }
 }
 
+/// Nothing is read any more once it is over: a reply that comes byte by byte would hold its reader for ever.
+struct Until<'a> {
+    stream: &'a mut Stream,
+    end: Instant,
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if now() >= self.end {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.stream.read(into)
+    }
+}
+
+/// A reply that has begun may take so many times as long as the server may be silent.
+const WHOLE: u32 = 4;
+
 pub(crate) struct Connection {
     stream: Stream,
+    patience: Duration,
     parser: Parser,
     server: Server,
 }
@@ -103,6 +124,7 @@ impl Connection {
         };
         let mut connection = Self {
             stream,
+            patience,
             parser: Parser::new(),
             server: server.clone(),
         };
@@ -142,7 +164,11 @@ impl Connection {
 
     /// The next reply, or message; `None` if its time is over: it may still come, whole.
     pub(crate) fn receive(&mut self) -> Result<Option<Value>, StoreError> {
-        match self.parser.parse_value(&mut self.stream) {
+        let read = Until {
+            stream: &mut self.stream,
+            end: now() + self.patience * WHOLE,
+        };
+        match self.parser.parse_value(read) {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.is_timeout() => Ok(None),
             Err(error) => Err(StoreError::Reply(clean(&error.to_string()))),
@@ -276,6 +302,25 @@ mod tests {
         );
         assert_eq!(clean("wants 'a' \"b\""), "wants 'a' \"b\"");
         assert_eq!(clean(&"x".repeat(5000)).len(), 200);
+    }
+
+    #[test]
+    fn a_server_that_drips_is_not_listened_to_for_ever() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Server::parse(&listener.local_addr().unwrap().to_string(), 0).unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let pause = Some(Duration::from_millis(10));
+            stream.set_read_timeout(pause).unwrap();
+            let _ = stream.write_all(b"$9000000\r\n");
+            while stream.write_all(b"x").is_ok() {
+                let _ = stream.read(&mut [0; 64]);
+            }
+        });
+        let patience = Duration::from_millis(100);
+        let mut connection = Connection::open(&server, &Access::default(), patience).unwrap();
+        let error = connection.verify_role().unwrap_err();
+        assert_eq!(error.to_string(), "no reply in time");
     }
 
     #[test]
