@@ -4,6 +4,7 @@
 mod entries;
 mod options;
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -125,21 +126,22 @@ fn in_gateway(options: &Options) -> Result<String, ToolError> {
             client::send(&socket, "POST", &path, &[])?;
             Ok(String::new())
         }
-        Act::Delete { address, .. } => {
+        Act::Delete { address, host } => {
+            // What the gateway has now; another host that is set in this moment goes too.
+            let stands = rows(&socket)?
+                .into_iter()
+                .find(|row| row.address == address);
+            if let Some((host, kept)) = host.zip(stands.map(|row| row.host))
+                && host != kept
+            {
+                return Err(ToolError::Refused(format!("{address} stands for {kept}")));
+            }
             client::send(&socket, "DELETE", &format!("/mappings/{address}"), &[])?;
             Ok(String::new())
         }
         Act::Display(only) => {
-            #[derive(serde::Deserialize)]
-            struct Row {
-                address: core::net::Ipv4Addr,
-                host: core::net::Ipv6Addr,
-                state: String,
-            }
-            let rows = client::send(&socket, "GET", "/mappings", &[])?;
-            let rows: Vec<Row> = serde_json::from_slice(&rows).map_err(io::Error::other)?;
             let prefixes = Keys::default();
-            let standing = rows.iter().filter(|row| row.state != "quarantine");
+            let standing = rows(&socket)?.into_iter();
             let wanted = standing.filter(|row| only.is_none_or(|only| only == row.address));
             Ok(wanted
                 .map(|row| {
@@ -149,6 +151,21 @@ fn in_gateway(options: &Options) -> Result<String, ToolError> {
                 .collect())
         }
     }
+}
+
+#[derive(serde::Deserialize)]
+struct Row {
+    address: Ipv4Addr,
+    host: Ipv6Addr,
+    state: String,
+}
+
+/// What stands in a gateway.
+fn rows(socket: &Path) -> Result<Vec<Row>, ToolError> {
+    let rows = client::send(socket, "GET", "/mappings", &[])?;
+    let mut rows: Vec<Row> = serde_json::from_slice(&rows).map_err(io::Error::other)?;
+    rows.retain(|row| row.state != "quarantine");
+    Ok(rows)
 }
 
 /// Completes every single entry of a store.

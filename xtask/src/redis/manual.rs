@@ -139,6 +139,15 @@ pub(super) fn session(ring: &Ring) -> Result<(), String> {
     // By a gateway's own socket, by redis-cli, and away again.
     ring.ask(0, "mappings set 10.46.0.5 2001:db8:46:1::fff5")?;
     everywhere(ring, "10.46.0.5", Some("2001:db8:46:1::fff5"))?;
+    let (code, _, err) = ring.mrfdb(&format!(
+        "-state={} -replica=1 -type=dns46 -delete -key=10.46.0.5 -val=2001:db8:46:1::fff6",
+        ring.folder.join("state-1").display()
+    ))?;
+    if code != Some(1) || !err.contains("stands for 2001:db8:46:1::fff5") {
+        return Err(format!(
+            "mrfdb by the socket, with another value: {code:?}, {err}"
+        ));
+    }
     ring.ask(1, "mappings delete 10.46.0.5")?;
     everywhere(ring, "10.46.0.5", None)?;
     ring.server(ring.master()?, "DEL t_dns4610.46.0.3")?;

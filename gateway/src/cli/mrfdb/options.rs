@@ -63,9 +63,9 @@ impl Options {
                 None => (option, None),
             };
             match option {
-                "set" => set = true,
-                "delete" => delete = true,
-                "force" => force = true,
+                "set" => set = flag(word, value)?,
+                "delete" => delete = flag(word, value)?,
+                "force" => force = flag(word, value)?,
                 _ => {
                     let value = value.or_else(|| words.next().cloned());
                     let value = value.ok_or_else(|| format!("-{option} needs a value"))?;
@@ -157,6 +157,14 @@ impl Options {
     }
 }
 
+/// An option without a value, or with `=true` or `=false`.
+fn flag(word: &str, value: Option<String>) -> Result<bool, String> {
+    value.map_or(Ok(true), |value| {
+        let wrong = |_| format!("{word}: true or false was expected");
+        value.parse().map_err(wrong)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +191,18 @@ mod tests {
         assert!(delete.location().is_none());
         let shown = read("-type=dns46 -display=all").unwrap();
         assert_eq!(shown.act, Act::Display(None));
+    }
+
+    #[test]
+    fn an_option_that_is_said_to_be_false_is_off() {
+        let line = "-type=dns46 -delete=false -set=true -key=10.1.1.1 -val=::1 --force=false";
+        let options = read(line).unwrap();
+        assert!(matches!(options.act, Act::Set { .. }));
+        assert!(!options.force);
+        let told = read("-type=dns46 -delete=false -key=10.1.1.1").unwrap_err();
+        assert!(told.contains("one of -set"), "{told}");
+        let told = read("-type=dns46 -delete=no -key=10.1.1.1").unwrap_err();
+        assert!(told.contains("true or false"), "{told}");
     }
 
     #[test]
