@@ -173,6 +173,12 @@ impl<'a> Resources<'a> {
         }
     }
 
+    /// Its own beside those of other replicas.
+    fn file(&self, name: &str) -> PathBuf {
+        let name = format!("replica-{}-{name}", self.replica);
+        self.arguments.state.join(name)
+    }
+
     /// The plan as the files have it now; `None` if they have errors, which were told.
     fn read(&self) -> Option<Plan> {
         let chosen = Chosen::of(self.replica, self.arguments.egress.clone());
@@ -229,10 +235,7 @@ fn start(
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     std::fs::create_dir_all(&arguments.state)
         .map_err(|error| format!("{}: {error}", arguments.state.display()))?;
-    let file = |name: &str| {
-        let replica = resources.replica;
-        arguments.state.join(format!("replica-{replica}-{name}"))
-    };
+    let file = |name: &str| resources.file(name);
     // Before any thread starts: what one gives up, the others would keep.
     privileges::drop().map_err(|error| format!("privileges cannot be dropped: {error}"))?;
     let clock = data::Clock::start();
@@ -330,4 +333,64 @@ fn start(
         "stopped; the host is as it was, and the flows can go on"
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::{Cli, Command};
+    use super::*;
+    use crate::host::redis::identity::{Identity, IdentityError};
+
+    const UNIT: &str = include_str!("../../../deploy/systemd/egress-gateway@.service");
+
+    /// What an instance of the template runs.
+    fn of_unit(instance: &str, state: &str) -> Box<Arguments> {
+        let line = UNIT
+            .lines()
+            .find_map(|line| line.strip_prefix("ExecStart="));
+        let line = line.unwrap().replace("%i", instance);
+        assert!(!line.contains('%'), "{line}");
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        let at = words.iter().position(|word| *word == "--state").unwrap() + 1;
+        let folder = words[at].strip_prefix("/var/lib/").unwrap();
+        assert!(UNIT.contains(&format!("\nStateDirectory={folder}\n")));
+        words[at] = state;
+        match Cli::try_parse_from(words).unwrap().command {
+            Command::Run(arguments) => arguments,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn replicas_of_the_systemd_template_share_a_state_directory_undisturbed() {
+        let folder = std::env::temp_dir().join(format!("template-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut seen = alloc::collections::BTreeSet::new();
+        let mut held = Vec::new();
+        for number in [0, 1] {
+            let arguments = of_unit(&number.to_string(), &folder.to_string_lossy());
+            assert_eq!(arguments.replica, sharing::Number::This(number));
+            let resources = Resources::of(&arguments, number);
+            let Names { inside, outside } = resources.names();
+            assert_eq!(*inside, format!("egress{number}-in"));
+            assert_eq!(*outside, format!("egress{number}-out"));
+            // Both live at once.
+            let journal = resources.file("mappings.redb");
+            held.push((
+                Journal::open(&journal).unwrap(),
+                Identity::of(&folder, number).unwrap(),
+            ));
+            assert!(matches!(
+                Identity::of(&folder, number),
+                Err(IdentityError::Locked { .. })
+            ));
+            assert!(seen.insert(journal));
+            assert!(seen.insert(resources.file("unshared")));
+        }
+        assert_ne!(held[0].1.instance, held[1].1.instance);
+        drop(held);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }
